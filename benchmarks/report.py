@@ -1,0 +1,197 @@
+"""The page: docs/performance.md."""
+
+from __future__ import annotations
+
+import os
+import platform
+import sqlite3
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+import psutil
+
+from benchmarks.values import Measured, MemoryResult, Spent
+from muster import clock
+
+# The pace that is promised beside the download, of 10,000 light agents: seconds and statements at most.
+_PROMISED_AGENTS = 10_000
+_PROMISED = {"cold": (4.0, None), "warm": (1.5, 50), "incremental": (1.5, 50)}
+_PROMISED_RATIO = 2.5
+_PROMISED_MB = 250
+
+_INTRODUCTION = """\
+# Performance
+
+Written by `make bench`; do not edit. Absolute figures drift with machine and load: what counts is how they
+stand to their floor, which is measured in the same run.
+
+- **cold**: a full sync into a database without assets. **warm**: the same again, nothing has changed on the
+  server. **incremental**: the light refresh, nothing has changed.
+- **sync**: the whole run as `muster sync devices` makes it, entries, counters and events included.
+- **waited**: the part of it in which a request was under way: sending, the server's work, receiving.
+- **beside**: sync less waited; what Muster itself costs.
+- **floor**: the same rows decoded from the same bytes (typed, without translation), and the same rows
+  written bare: `executemany` in one transaction on SQLite, `COPY` on PostgreSQL, into the same tables with
+  the same indexes and foreign keys. Cold writes every row of the run; warm and incremental write status, last
+  seen and time of reading of every asset.
+- **download**: the same requests by the same client and nothing else, as the floor of waited.
+- **beside / floor** leaves the download out on both sides: what translating, comparing, hashing and recording
+  every device costs next to decoding it and storing it. **sync / all** counts the download on both sides: the
+  whole run next to the least that any sync must do, which is what the promised ratio means.
+- Seconds by the clock (*wall*) and of the syncing process's processors (*CPU*; not the server's, not
+  PostgreSQL's). Statements are round trips to the database, without BEGIN and COMMIT. *Longest* is the
+  longest writing transaction: on SQLite a small write waits that long at most. Peak memory is the process's
+  resident high-water mark, of which an idle Muster takes {idle:.0f} MB.
+- Each case runs in a fresh process; the simulated server, which is frozen, in another; so does PostgreSQL,
+  without fsync, so that no disk is measured.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Conditions:
+    """Where and when."""
+
+    lines: tuple[str, ...]
+
+    @classmethod
+    def here(cls, seconds: float) -> Conditions:
+        """This machine, now. `seconds` is what the whole took."""
+        memory = psutil.virtual_memory().total / 1024**3
+        packages = ", ".join(f"{name} {version(name)}" for name in ("sqlalchemy", "msgspec", "httpx2"))
+        drivers = f"SQLite {sqlite3.sqlite_version}, " + ", ".join(
+            f"{name} {version(name)}" for name in ("aiosqlite", "asyncpg")
+        )
+        load = ", ".join(f"{value:.1f}" for value in os.getloadavg())
+        return cls(
+            (
+                f"{clock.now():%Y-%m-%d %H:%M} UTC, {seconds / 60:.0f} min",
+                f"{_processor()}, {psutil.cpu_count()} processors, {memory:.0f} GB, {platform.system()}",
+                f"load averages at the end: {load}",
+                f"Python {platform.python_version()}, {packages}, {drivers}",
+            )
+        )
+
+
+def page(measured: Sequence[Measured], memory: Sequence[MemoryResult], conditions: Conditions) -> str:
+    """The page as Markdown."""
+    idle = min(result.sync.start_mb for result in measured)
+    parts = [_INTRODUCTION.format(idle=idle), "## Conditions\n"]
+    parts.append("\n".join(f"- {line}" for line in conditions.lines) + "\n")
+    parts += ["## Promised pace\n", _promised(measured, memory)]
+    for database in dict.fromkeys(result.database for result in measured):
+        rows = [result for result in measured if result.database == database]
+        parts += [f"## {database}\n", _seconds(rows), _weights(rows)]
+    if memory:
+        parts += ["## Memory of a large full sync\n", _memory(memory)]
+    return "\n".join(parts)
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    lines = [head, ["---", *("---:" for _ in head[1:])], *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
+
+
+def _seconds(rows: Sequence[Measured]) -> str:
+    head = [
+        "agents, case",
+        "",
+        "sync",
+        "waited",
+        "beside",
+        "floor",
+        "beside / floor",
+        "download",
+        "sync / all",
+    ]
+    lines = []
+    for row in rows:
+        for name in ("wall", "cpu"):
+            sync, waited, beside, floor, download = (
+                _of(spent, name)
+                for spent in (row.sync.total, row.sync.waited, row.beside, row.bare, row.floor.download)
+            )
+            lines.append(
+                [
+                    f"{row.fleet.title}, {row.case}" if name == "wall" else "",
+                    name if name == "wall" else "CPU",
+                    *(f"{value:.2f}" for value in (sync, waited, beside, floor)),
+                    f"{beside / floor:.1f}",
+                    f"{download:.2f}",
+                    f"{sync / (download + floor):.1f}",
+                ]
+            )
+    return "Seconds:\n\n" + _table(head, lines)
+
+
+def _weights(rows: Sequence[Measured]) -> str:
+    head = ["agents, case", "statements", "transactions", "longest ms", "requests", "MB received", "peak MB"]
+    lines = [
+        [
+            f"{row.fleet.title}, {row.case}",
+            f"{row.sync.statements}",
+            f"{row.sync.transactions}",
+            f"{row.sync.longest * 1000:.0f}",
+            f"{row.sync.counters['requests']}",
+            f"{row.sync.counters['bytes_received'] / 1e6:.1f}",
+            f"{row.sync.peak_mb:.0f}",
+        ]
+        for row in rows
+    ]
+    return "Everything else:\n\n" + _table(head, lines)
+
+
+def _memory(results: Sequence[MemoryResult]) -> str:
+    lines = [
+        [
+            f"{result.fleet.title}",
+            result.database,
+            f"{result.sync.peak_mb:.0f}",
+            f"{result.sync.counters['created']:,}",
+            f"{result.sync.counters['bytes_received'] / 1e6:.0f}",
+            f"{result.sync.total.wall:.0f}",
+            f"{result.sync.total.cpu:.1f}",
+        ]
+        for result in results
+    ]
+    head = ["agents", "database", "peak MB", "created", "MB received", "wall s", "CPU s"]
+    return f"A cold full sync, promised to stay under {_PROMISED_MB} MB:\n\n" + _table(head, lines)
+
+
+def _promised(measured: Sequence[Measured], memory: Sequence[MemoryResult]) -> str:
+    lines = []
+    for row in measured:
+        if row.fleet.agents != _PROMISED_AGENTS or row.fleet.weight != "light":
+            continue
+        seconds, statements = _PROMISED[row.case]
+        where = f"{row.fleet.agents:,} agents, {row.case}, {row.database}"
+        lines.append([f"{where}: seconds beside", f"{seconds}", f"{row.beside.wall:.2f}"])
+        if statements is not None:
+            lines.append([f"{where}: statements", f"under {statements}", f"{row.sync.statements}"])
+        everything = row.bare + row.floor.download
+        lines.append(
+            [f"{where}: sync / all", f"{_PROMISED_RATIO}", f"{row.sync.total.wall / everything.wall:.1f}"]
+        )
+    lines += [
+        [
+            f"{result.fleet.title} agents, {result.database}: peak MB",
+            f"{_PROMISED_MB}",
+            f"{result.sync.peak_mb:.0f}",
+        ]
+        for result in memory
+    ]
+    if not lines:
+        return "Not measured in this run.\n"
+    return _table(["what", "promised", "measured"], lines)
+
+
+def _of(spent: Spent, name: str) -> float:
+    return spent.wall if name == "wall" else spent.cpu
+
+
+def _processor() -> str:
+    information = Path("/proc/cpuinfo")
+    lines = information.read_text().splitlines() if information.exists() else []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.machine()

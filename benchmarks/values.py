@@ -1,0 +1,129 @@
+"""What is measured, and what came out. Passed between processes as JSON."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+Step = Literal["prepare", "sync", "download", "store"]
+
+
+class Fleet(msgspec.Struct, frozen=True, kw_only=True):
+    """A simulated fleet; `weight` real is about 98 KB an agent in the beta list, light 2 KB."""
+
+    agents: int
+    weight: Literal["light", "real"] = "light"
+    source: Literal["auto", "beta"] = "auto"
+
+    @property
+    def title(self) -> str:
+        """In a table's cell."""
+        return f"{self.agents:,} {self.weight}" + (", source beta" if self.source == "beta" else "")
+
+
+class Request(msgspec.Struct, frozen=True):
+    """One request as a sync made it; `key` says whether it carried the credentials."""
+
+    path: str
+    params: dict[str, Any]
+    key: bool
+
+
+class Order(msgspec.Struct, kw_only=True):
+    """What a fresh process is to do."""
+
+    step: Step
+    database_url: str
+    folder: str
+    server_url: str
+    api_key: str
+    source: str = "auto"
+    mode: str = "full"
+    tenant_id: str | None = None
+    integration_id: str | None = None
+    requests: list[Request] = []
+    written_url: str | None = None
+
+
+class Prepared(msgspec.Struct):
+    """A database with a checked integration, all organizations mapped, and no asset."""
+
+    tenant_id: str
+    integration_id: str
+
+
+class Spent(msgspec.Struct):
+    """Seconds by the clock and seconds of this process's processor time, all its threads together."""
+
+    wall: float = 0.0
+    cpu: float = 0.0
+
+    def __sub__(self, other: Spent) -> Spent:
+        return Spent(self.wall - other.wall, self.cpu - other.cpu)
+
+    def __add__(self, other: Spent) -> Spent:
+        return Spent(self.wall + other.wall, self.cpu + other.cpu)
+
+
+class SyncResult(msgspec.Struct, kw_only=True):
+    """One sync. `waited` is what passed while at least one request was under way.
+
+    `statements` are round trips to the database without BEGIN, COMMIT and ROLLBACK; `longest` is the longest
+    transaction in seconds: what another writer waits on SQLite.
+    """
+
+    total: Spent
+    waited: Spent
+    statements: int
+    transactions: int
+    longest: float
+    peak_mb: float
+    start_mb: float
+    counters: dict[str, int]
+    sent: list[Request]
+
+
+class DownloadResult(msgspec.Struct):
+    """The same requests by the same client and nothing else, then the decoding of their bodies."""
+
+    download: Spent
+    decode: Spent
+    received: int
+
+
+class StoreResult(msgspec.Struct):
+    """The rows of a cold sync bare into tables of the same shape, then signs of life onto all assets."""
+
+    insert: Spent
+    touch: Spent
+    rows: int
+
+
+class Measured(msgspec.Struct):
+    """A sync and its floor: the same answers downloaded and decoded, the same rows written bare."""
+
+    fleet: Fleet
+    database: str
+    case: str
+    sync: SyncResult
+    floor: DownloadResult
+    written: Spent
+
+    @property
+    def beside(self) -> Spent:
+        """What the sync took beside waiting for answers."""
+        return self.sync.total - self.sync.waited
+
+    @property
+    def bare(self) -> Spent:
+        """What nobody can do without, beside the download."""
+        return self.floor.decode + self.written
+
+
+class MemoryResult(msgspec.Struct):
+    """A cold full sync of a large fleet."""
+
+    fleet: Fleet
+    database: str
+    sync: SyncResult

@@ -1,0 +1,35 @@
+"""Passwords: what is accepted, and their Argon2id hashes."""
+
+from __future__ import annotations
+
+from argon2 import PasswordHasher
+from argon2.exceptions import InvalidHashError, VerificationError
+
+from muster.errors import InvalidInput
+
+SHORTEST, LONGEST = 12, 1024
+
+# argon2-cffi's defaults: RFC 9106's profile for little memory (64 MiB, 3 passes, 4 lanes).
+_hasher = PasswordHasher()
+
+
+def hash_password(password: str) -> str:
+    """The hash to keep. InvalidInput when the password has fewer than 12 characters or more than 1024.
+
+    Takes some tens of milliseconds of CPU; in a server, call it in a thread.
+    """
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise InvalidInput(
+            f"The password has {len(password)} characters.",
+            remedy=f"Choose one of {SHORTEST} to {LONGEST}; several words make a good one.",
+            code="password_length",
+        )
+    return _hasher.hash(password)
+
+
+def is_password(password: str, password_hash: str) -> bool:
+    """Whether the password is the one that was hashed."""
+    try:
+        return _hasher.verify(password_hash, password)
+    except (VerificationError, InvalidHashError):
+        return False

@@ -1,0 +1,1 @@
+"""Assets: the things, what is known of them, and how that changed."""

@@ -1,0 +1,111 @@
+"""Tables of assets, their workstation and server extensions, and their history."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from muster.db.types import Base, JsonType, TenantOwned, new_id
+
+
+class Asset(TenantOwned, Base):
+    """A thing of a client. `agent_status` is as last read; whether that is still good is decided when shown.
+
+    `asset_type_overridden`: a person chose the type, and no sync changes it.
+    """
+
+    __tablename__ = "assets"
+    __table_args__ = (
+        ForeignKeyConstraint(["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "rmm_integration_id"],
+            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
+        ),
+        UniqueConstraint("tenant_id", "rmm_integration_id", "rmm_device_id"),
+        Index(None, "tenant_id", "client_id"),
+        Index(None, "tenant_id", "name"),
+    )
+
+    asset_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    name: Mapped[str]
+    asset_type: Mapped[str]
+    asset_type_overridden: Mapped[bool] = mapped_column(default=False)
+    client_id: Mapped[UUID]
+    serial_number: Mapped[str | None]
+    description: Mapped[str | None]
+    rmm_provider: Mapped[str | None]
+    rmm_integration_id: Mapped[UUID | None]
+    rmm_device_id: Mapped[str | None]
+    rmm_organization_id: Mapped[str | None]
+    agent_status: Mapped[str]
+    never_reported: Mapped[bool] = mapped_column(default=False)
+    last_seen_at: Mapped[datetime | None]
+    last_rmm_sync_at: Mapped[datetime | None]
+    retired_at: Mapped[datetime | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]
+
+
+class Extension:
+    """What the agent tells of a machine. JSON columns hold lists; `ram_gb` as the server counts."""
+
+    asset_id: Mapped[UUID] = mapped_column(primary_key=True)
+    os_type: Mapped[str | None]
+    os_version: Mapped[str | None]
+    agent_version: Mapped[str | None]
+    make: Mapped[str | None]
+    model: Mapped[str | None]
+    cpu_model: Mapped[str | None]
+    cpu_cores: Mapped[int | None]
+    ram_gb: Mapped[float | None]
+    gpu_model: Mapped[str | None]
+    disks: Mapped[list[Any] | None] = mapped_column(JsonType)
+    physical_disks: Mapped[list[Any] | None] = mapped_column(JsonType)
+    boot_time: Mapped[datetime | None]
+    current_user: Mapped[str | None]
+    last_user: Mapped[str | None]
+    lan_ip: Mapped[str | None]
+    lan_ips: Mapped[list[Any] | None] = mapped_column(JsonType)
+    wan_ip: Mapped[str | None]
+    needs_reboot: Mapped[bool | None]
+    maintenance_mode: Mapped[bool | None]
+    pending_patches: Mapped[bool | None]
+
+
+def _of_asset() -> ForeignKeyConstraint:
+    return ForeignKeyConstraint(
+        ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
+    )
+
+
+class WorkstationAsset(TenantOwned, Extension, Base):
+    """Extension of an asset of type workstation."""
+
+    __tablename__ = "workstation_assets"
+    __table_args__ = (_of_asset(),)
+
+
+class ServerAsset(TenantOwned, Extension, Base):
+    """Extension of an asset of type server."""
+
+    __tablename__ = "server_assets"
+    __table_args__ = (_of_asset(),)
+
+
+class AssetChange(TenantOwned, Base):
+    """One field that changed: what it was, what it became, and why (`cause`: a sync run's id or a person)."""
+
+    __tablename__ = "asset_changes"
+    __table_args__ = (_of_asset(), Index(None, "tenant_id", "asset_id", "changed_at"))
+
+    change_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    asset_id: Mapped[UUID]
+    changed_at: Mapped[datetime]
+    field: Mapped[str]
+    old_value: Mapped[Any | None] = mapped_column(JsonType)
+    new_value: Mapped[Any | None] = mapped_column(JsonType)
+    cause: Mapped[str]

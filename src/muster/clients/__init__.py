@@ -1,0 +1,1 @@
+"""Clients: the customer companies of an MSP, on the PSA's side."""

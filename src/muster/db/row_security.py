@@ -1,0 +1,108 @@
+"""The fourth lock of tenancy: on PostgreSQL a transaction sees the rows of its own tenant only.
+
+Every table with a `tenant_id` has a policy that compares it with the setting `muster.tenant_id` of the
+transaction. It guards against a question that forgot its tenant; whoever can run SQL of his own can change
+the setting. Superusers and roles with BYPASSRLS pass every policy: Muster's role must be neither.
+
+A session belongs to the first tenant that a repository or `db/bulk.py` names in it, or to the one it was
+opened for. Another one is a mistake in Muster on either database. Only a session opened with `system=True`
+works across tenants.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
+from sqlalchemy.orm import Session
+
+from muster.tenancy import TenantScope
+
+SETTING = "muster.tenant_id"
+EVERY_TENANT = "*"
+_WANTED, _SET = "muster.tenant_wanted", "muster.tenant_set"
+_POLICY = "tenant_rows"
+
+
+class WrongTenant(RuntimeError):
+    """A session that belongs to one tenant was used for another: a mistake in Muster, never in its use."""
+
+
+class TenantSession(Session):
+    """The session behind every AsyncSession; it tells PostgreSQL whose transaction it is."""
+
+
+def bind(session: AsyncSession, tenant_id: UUID) -> None:
+    """Make the session this tenant's; WrongTenant when it is another's. A system session stays one."""
+    info = session.info
+    wanted = info.get(_WANTED)
+    if wanted is None:
+        info[_WANTED] = str(tenant_id)
+    elif wanted not in (EVERY_TENANT, str(tenant_id)):
+        raise WrongTenant(f"a session of tenant {wanted} was used for tenant {tenant_id}")
+
+
+def bind_system(session: AsyncSession) -> None:
+    """Let the session work across tenants: for ticks, relays, migrations and what comes before a tenant."""
+    session.info[_WANTED] = EVERY_TENANT
+
+
+async def connection_of(session: AsyncSession, scope: TenantScope) -> AsyncConnection:
+    """The session's connection, for statements past SQLAlchemy's own way, with the tenant set."""
+    bind(session, scope.tenant_id)
+    await session.run_sync(_apply)
+    return await session.connection()
+
+
+def set_tenant(connection: Connection, value: str) -> None:
+    """Say whose rows the transaction under way may see; nothing on SQLite."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("SELECT set_config(:name, :value, true)"), {"name": SETTING, "value": value})
+
+
+def protect(connection: Connection, *tables: str) -> None:
+    """Put row-level security on tables; nothing on SQLite. For migrations: what it does never changes."""
+    if connection.dialect.name != "postgresql":
+        return
+    own = f"tenant_id::text = current_setting('{SETTING}', true)"
+    every = f"current_setting('{SETTING}', true) = '{EVERY_TENANT}'"
+    for table in tables:
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
+        # The owner is held to it too: Muster makes its tables with the role that it works with.
+        connection.exec_driver_sql(f'ALTER TABLE "{table}" FORCE ROW LEVEL SECURITY')
+        connection.exec_driver_sql(f'CREATE POLICY {_POLICY} ON "{table}" USING ({own} OR {every})')
+
+
+def _apply(session: Session) -> None:
+    wanted = session.info.get(_WANTED)
+    if wanted is None or session.get_bind().dialect.name != "postgresql":
+        return
+    # First: this may begin the transaction, which forgets what an earlier one had set.
+    connection = session.connection()
+    if session.info.get(_SET) != wanted:
+        session.info[_SET] = wanted
+        set_tenant(connection, wanted)
+
+
+@event.listens_for(TenantSession, "do_orm_execute")
+def _before_statement(state: Any) -> None:
+    _apply(state.session)
+
+
+@event.listens_for(TenantSession, "before_flush")
+def _before_flush(session: Session, _context: object, _instances: object) -> None:
+    _apply(session)
+
+
+@event.listens_for(TenantSession, "after_begin")
+def _begun(session: Session, transaction: Any, _connection: object) -> None:
+    if not transaction.nested:
+        session.info.pop(_SET, None)
+
+
+@event.listens_for(TenantSession, "after_soft_rollback")
+def _rolled_back(session: Session, _previous: object) -> None:
+    # A savepoint's rollback takes back what was set inside of it.
+    session.info.pop(_SET, None)

@@ -1,0 +1,7 @@
+"""The one door out: timeouts, retries, address policy, redaction."""
+
+from muster.egress.door import Answer, Egress, ServerClient
+from muster.egress.errors import EgressError
+from muster.egress.policy import EgressPolicy
+
+__all__ = ["Answer", "Egress", "EgressError", "EgressPolicy", "ServerClient"]

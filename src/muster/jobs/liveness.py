@@ -1,0 +1,41 @@
+"""Which process this is, and whether another one still lives."""
+
+from __future__ import annotations
+
+import os
+import platform
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import psutil
+
+
+def host() -> str:
+    """The host and, where there are any, the process namespace: pids mean nothing outside of it."""
+    namespace = Path("/proc/self/ns/pid")
+    inode = namespace.stat().st_ino if namespace.exists() else 0
+    return f"{platform.node()}:{int(psutil.boot_time())}:{inode}"
+
+
+def owner() -> str:
+    """The current process, told apart from a later one with the same pid by its start time."""
+    process = psutil.Process(os.getpid())
+    return f"{host()}/{process.pid}/{process.create_time():.2f}"
+
+
+def is_dead(name: str | None, heartbeat_at: datetime, now: datetime, silence: timedelta) -> bool:
+    """Whether the process of that name is gone; on another host: whether it was silent for longer than
+    `silence`. Nobody's (None) is dead.
+    """
+    if name is None:
+        return True
+    place, _, process = name.rpartition("/")[0].rpartition("/")
+    started = name.rpartition("/")[2]
+    if place != host():
+        return now - heartbeat_at > silence
+    try:
+        found = psutil.Process(int(process))
+        # A killed process that nobody has waited for yet keeps its pid, but does nothing any more.
+        return f"{found.create_time():.2f}" != started or found.status() == psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return True

@@ -1,0 +1,1 @@
+"""What of theirs stands for what of ours: organizations and clients, devices and assets."""

@@ -1,0 +1,1 @@
+"""Tactical RMM: the only place that knows its words and its ways."""

@@ -1,0 +1,199 @@
+"""Does the connection work? Each fault by its code, with what to do about it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from muster import clock
+from muster.egress import Answer
+from muster.providers.contract import (
+    CheckResult,
+    ConnectionSettings,
+    Finding,
+    ProviderError,
+    ProviderNotFound,
+    ProviderPermissionError,
+    ProviderUnavailable,
+)
+from muster.providers.tacticalrmm import answers
+from muster.providers.tacticalrmm.payloads import ClientRow, DashRow, RosterRow
+from muster.providers.tacticalrmm.wire import LIST_ONCE, ONCE, Wire
+
+_HOME = "/"
+_VERSION = "/core/version/"
+_DASHBOARD_INFO = "/core/dashinfo/"
+_CLIENTS = "/clients/"
+_AGENTS = "/agents/"
+_BETA = "/beta/v1/client/"
+# Status hangs on minutes; Date headers have seconds, and the answer may have been long on its way.
+_SKEW_SECONDS = 120
+# The oldest version whose answers are known to fit; see docs/providers/tacticalrmm.md.
+_OLDEST = (1, 0, 0)
+
+
+class _Report:
+    def __init__(self) -> None:
+        self.findings: list[Finding] = []
+        self.facts: dict[str, Any] = {}
+
+    def add(self, code: str, level: Any, message: str, remedy: str) -> None:
+        finding = Finding(code=code, level=level, message=message, remedy=remedy)
+        if finding not in self.findings:
+            self.findings.append(finding)
+
+    def add_error(self, failure: ProviderError) -> None:
+        self.add(failure.code, "error", failure.message, failure.remedy or "Try again later.")
+
+    def result(self) -> CheckResult:
+        return CheckResult(
+            ok=all(finding.level != "error" for finding in self.findings),
+            findings=tuple(self.findings),
+            facts=self.facts,
+        )
+
+
+async def examine(settings: ConnectionSettings, wire: Wire) -> CheckResult:
+    """Everything a sync needs, tried in the order in which it can fail."""
+    report = _Report()
+    report.facts["auth_mode"] = settings.auth_mode
+    try:
+        await _let_in(wire, report)
+        await _version(wire, report)
+        await _visible(wire, report)
+        await _source(settings.options.get("source", "auto"), wire, report)
+    except ProviderError as failure:
+        report.add_error(failure)
+    return report.result()
+
+
+async def _let_in(wire: Wire, report: _Report) -> None:
+    # Asked first and without credentials, so that none are sent to what turns out to be a web site.
+    failed = answers.refusal(await wire.without_credentials(_HOME, ONCE))
+    if failed is not None and not isinstance(failed, ProviderNotFound | ProviderPermissionError):
+        raise failed
+    try:
+        answer = await wire.get(_VERSION, ask=ONCE)
+    except (ProviderNotFound, ProviderPermissionError):
+        # Any user may read the version; a proxy may think otherwise. The lists decide.
+        return
+    report.facts["web_version"] = answers.decode(answer, str)[:50]
+    skew = (answer.date - clock.now()).total_seconds() if answer.date else 0.0
+    report.facts["clock_skew_seconds"] = round(skew)
+    if abs(skew) > _SKEW_SECONDS:
+        report.add(
+            "clock_skew",
+            "warning",
+            f"The server's clock is {abs(skew):.0f} seconds {'ahead of' if skew > 0 else 'behind'} Muster's.",
+            "Synchronize both clocks (NTP): status and one-time codes depend on them.",
+        )
+
+
+async def _version(wire: Wire, report: _Report) -> None:
+    """Best effort: the server asks GitHub for news while it answers, and may forbid it."""
+    try:
+        version = answers.decode(await wire.get(_DASHBOARD_INFO, ask=ONCE), DashRow).trmm_version
+    except ProviderError as failure:
+        if failure.code in {"throttled", "connection_refused", "invalid_credentials", "key_expired"}:
+            raise
+        return
+    if not version:
+        return
+    report.facts["server_version"] = version[:50]
+    numbers = tuple(int(number) for number in re.findall(r"[0-9]{1,6}", version)[:3])
+    if numbers and numbers < _OLDEST:
+        report.add(
+            "version_old",
+            "warning",
+            f"The server runs Tactical RMM {version[:50]}; what it answers may lack fields.",
+            f"Update the server to {'.'.join(map(str, _OLDEST))} or later.",
+        )
+
+
+async def _visible(wire: Wire, report: _Report) -> None:
+    """Clients and devices, and whether the role hides some of the devices that the clients count."""
+    stated = seen = None
+    try:
+        clients = answers.decode_rows(
+            await wire.get_list(_CLIENTS, permission="can_list_clients", ask=LIST_ONCE), ClientRow
+        )
+    except ProviderError as failure:
+        report.add_error(failure)
+    else:
+        counts = [row.agent_count for _, row in clients.good]
+        report.facts["organizations"] = clients.total
+        report.facts["organizations_rejected"] = len(clients.rejected)
+        stated = None if None in counts or clients.rejected else sum(count or 0 for count in counts)
+        report.facts["devices_stated"] = stated
+    try:
+        roster = answers.decode_rows(
+            await wire.get_list(
+                _AGENTS, params={"detail": "false"}, permission="can_list_agents", ask=LIST_ONCE
+            ),
+            RosterRow,
+        )
+    except ProviderError as failure:
+        report.add_error(failure)
+    else:
+        seen = report.facts["devices_seen"] = roster.total
+    if stated is not None and seen is not None and seen < stated:
+        report.add(
+            "key_restricted",
+            "warning",
+            f"The role sees {seen} of the {stated} devices that its clients count: it is limited to some"
+            " sites. The others will not come in, and none counts as missing.",
+            "Give the role access to whole clients, if all of their devices are wanted.",
+        )
+
+
+async def _source(source: str, wire: Wire, report: _Report) -> None:
+    try:
+        on = beta_is_on(await wire.without_credentials(_BETA, ONCE))
+    except ProviderError as failure:
+        if source == "beta":
+            raise
+        report.add(failure.code, "warning", failure.message, "Nothing at once: the light list is used.")
+        return
+    report.facts["beta_api"] = on
+    report.facts["source_in_use"] = source if on else "stable"
+    if on:
+        await _hidden_clients(wire, report)
+    elif source == "beta":
+        report.add(
+            "beta_disabled",
+            "error",
+            "The beta API is off on this server.",
+            "Set BETA_API_ENABLED = True in the server's local_settings.py, or choose source auto or stable.",
+        )
+    else:
+        report.add(
+            "beta_disabled",
+            "info",
+            "The beta API is off on this server; memory and disks are read agent by agent instead.",
+            "Set BETA_API_ENABLED = True in the server's local_settings.py, if a faster full sync is wanted.",
+        )
+
+
+async def _hidden_clients(wire: Wire, report: _Report) -> None:
+    """The beta lists ignore roles (CONTRACT 2), so they tell how many clients the role hides."""
+    visible = report.facts.get("organizations")
+    try:
+        rows = answers.decode_rows(await wire.get(_BETA, permission="can_list_clients", ask=ONCE), ClientRow)
+    except ProviderError as failure:
+        report.add_error(failure)
+        return
+    if visible is not None and visible < rows.total:
+        report.add(
+            "key_restricted",
+            "warning",
+            f"The role sees {visible} of the server's {rows.total} clients. The others will not come in,"
+            " and none of their devices counts as missing.",
+            "Give the role access to all clients, if they are wanted.",
+        )
+
+
+def beta_is_on(answer: Answer) -> bool:
+    """Whether the beta API is there: a web page with 404 says no, JSON says yes, even a 401 (CONTRACT 2)."""
+    if answer.status >= 500 or answer.status == 429:
+        raise answers.refusal(answer) or ProviderUnavailable("The server did not answer.")
+    return answer.media_type == "application/json" and answer.status in {200, 401, 403}

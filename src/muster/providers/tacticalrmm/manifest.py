@@ -1,0 +1,62 @@
+"""How Tactical RMM presents itself."""
+
+from __future__ import annotations
+
+from muster.providers.contract import Capability, ProviderManifest, SettingsField
+
+API_KEY = "api_key"
+PASSWORD = "password"  # noqa: S105 - the name of an auth mode
+
+MANIFEST = ProviderManifest(
+    key="tacticalrmm",
+    display_name="Tactical RMM",
+    fields=(
+        SettingsField(
+            name="instance_url",
+            label="Instance URL",
+            help="The API host of your Tactical RMM server, not the dashboard's (rmm.) or the mesh's.",
+            kind="url",
+            required=True,
+            placeholder="https://api.example.com",
+        ),
+        SettingsField(
+            name="source",
+            label="Source",
+            help="Where hardware detail comes from: auto uses the beta API where the server has it on.",
+            kind="choice",
+            choices=("auto", "beta", "stable"),
+            default="auto",
+        ),
+        SettingsField(
+            name="api_key",
+            label="API key",
+            help="From Settings, Global Settings, API Keys. The key acts with the role of its user.",
+            kind="secret",
+            secret=True,
+            only_for_auth_mode=API_KEY,
+        ),
+        SettingsField(
+            name="username",
+            label="Username",
+            help="A user of the server who may log in to the dashboard.",
+            only_for_auth_mode=PASSWORD,
+        ),
+        SettingsField(
+            name="password",
+            label="Password",
+            help="That user's password.",
+            kind="secret",
+            secret=True,
+            only_for_auth_mode=PASSWORD,
+        ),
+        SettingsField(
+            name="totp_secret",
+            label="TOTP secret",
+            help="The base32 secret behind the one-time codes, so that Muster can log in again unattended.",
+            kind="secret",
+            secret=True,
+            only_for_auth_mode=PASSWORD,
+        ),
+    ),
+    capabilities=frozenset({Capability.SINGLE_DEVICE}),
+)

@@ -1,0 +1,37 @@
+"""Tactical RMM as the registry knows it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+
+from muster.egress import Egress
+from muster.providers.contract import ConnectionSettings, SessionStore, Traffic
+from muster.providers.tacticalrmm.auth import authenticator
+from muster.providers.tacticalrmm.client import TacticalConnection
+from muster.providers.tacticalrmm.manifest import MANIFEST
+from muster.providers.tacticalrmm.settings import normalize
+from muster.providers.tacticalrmm.wire import Wire
+
+
+class TacticalProvider:
+    """The kind of provider behind `tacticalrmm`."""
+
+    manifest = MANIFEST
+
+    def settings(self, raw: Mapping[str, str | None]) -> ConnectionSettings:
+        """What a person typed, normalized; InvalidInput names the field."""
+        return normalize(raw)
+
+    @asynccontextmanager
+    async def connect(
+        self, settings: ConnectionSettings, *, egress: Egress, session: SessionStore
+    ) -> AsyncIterator[TacticalConnection]:
+        """A connection; nothing is sent before its first verb."""
+        traffic = Traffic()
+        async with egress.server(settings.instance_url, meter=traffic) as http:
+            auth = authenticator(settings, http, session)
+            yield TacticalConnection(settings, Wire(http, auth), auth, traffic)
+
+
+PROVIDER = TacticalProvider()

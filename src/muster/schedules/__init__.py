@@ -1,0 +1,1 @@
+"""When integrations are synced by themselves, and what failures do to that."""

@@ -1,0 +1,69 @@
+"""What runs by schedule. A room that has something to add puts it here, and the handler of its job into
+bootstrap.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from muster.errors import InvalidInput
+from muster.integrations.schemas import IntegrationView
+from muster.schedules.types import JobOrder, ScheduleKind
+
+DEVICES_REFRESH, DEVICES_FULL = "devices_refresh", "devices_full"
+# In place of a sync, while an integration is paused.
+CHECK = JobOrder("check_integration")
+
+
+def _devices(mode: str) -> JobOrder:
+    return JobOrder("sync_devices", {"mode": mode})
+
+
+KINDS: Mapping[str, ScheduleKind] = {
+    kind.name: kind
+    for kind in (
+        ScheduleKind(
+            name=DEVICES_FULL,
+            title="Devices with hardware",
+            minutes=1440,
+            least=60,
+            most=10_080,
+            order=_devices("full"),
+            covers=frozenset({DEVICES_REFRESH}),
+        ),
+        ScheduleKind(
+            name=DEVICES_REFRESH,
+            title="Devices, light",
+            minutes=15,
+            least=5,
+            most=1440,
+            order=_devices("incremental"),
+        ),
+    )
+}
+
+
+def get(name: str) -> ScheduleKind:
+    """The kind of this name; InvalidInput tells which there are."""
+    kind = KINDS.get(name.strip().lower().replace("-", "_"))
+    if kind is None:
+        raise InvalidInput(
+            f"Nothing runs by the schedule {name[:60]!r}.", remedy=f"There is: {', '.join(KINDS)}."
+        )
+    return kind
+
+
+def tried_by(sync_type: str, mode: str) -> tuple[str, ...]:
+    """The kinds whose work a sync of this type and mode does."""
+    if sync_type != "devices":
+        return ()
+    return {"full": (DEVICES_FULL, DEVICES_REFRESH), "incremental": (DEVICES_REFRESH,)}.get(mode, ())
+
+
+def is_bare(view: IntegrationView) -> bool:
+    """Whether the integration was disconnected: it has no credentials to sync with."""
+    return (
+        not view.is_active
+        and view.connected_at is None
+        and not [credential for credential in view.credentials if credential.name != "webhook_secret"]
+    )

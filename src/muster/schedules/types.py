@@ -1,0 +1,70 @@
+"""Values that schedules are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from urllib.parse import urlsplit
+from uuid import UUID
+
+from muster.integrations.schemas import IntegrationView
+from muster.providers.contract import ProviderErrorInfo
+from muster.tenancy import TenantScope
+
+
+@dataclass(frozen=True, slots=True)
+class JobOrder:
+    """The kind of job that is asked for, and its payload beside the integration's id."""
+
+    kind: str
+    payload: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleKind:
+    """Something that is done again and again for each integration: every `minutes` by default, `least` to
+    `most` by choice. `covers` names kinds whose work this one does as well.
+    """
+
+    name: str
+    title: str
+    minutes: int
+    least: int
+    most: int
+    order: JobOrder
+    covers: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """How a sync of an integration ended, or a check of its connection (without type and mode). `error` is
+    None for a success.
+    """
+
+    integration_id: UUID
+    sync_type: str = ""
+    mode: str = ""
+    error: ProviderErrorInfo | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Due:
+    """A schedule whose moment has come. `next_run_at` is that moment: what a tick's claim compares with."""
+
+    scope: TenantScope
+    integration_id: UUID
+    kind: str
+    minutes: int
+    next_run_at: datetime
+    paused_code: str | None
+
+
+def dedup_key(kind: str, integration_id: UUID, *parts: str) -> str:
+    """What makes two requests for a job the same: its kind, its integration, and such as the mode."""
+    return ":".join([kind, str(integration_id), *parts])
+
+
+def lane_of(integration: IntegrationView) -> str:
+    """The server that an integration's jobs talk to: how many do so at once is bounded over all workers."""
+    return urlsplit(integration.instance_url).netloc.lower()

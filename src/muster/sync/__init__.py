@@ -1,0 +1,1 @@
+"""Sync: runs that fetch, plan and apply, and say what they did."""

@@ -1,0 +1,1 @@
+"""Tenants: the MSPs whose worlds are kept apart."""

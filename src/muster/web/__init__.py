@@ -1,0 +1,1 @@
+"""What all pages and routes share: problem responses, health, metrics."""

@@ -1,0 +1,20 @@
+"""A tenant and a simulated server."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from muster.db import Database
+from muster.simulator import FleetSpec, SimulatorServer
+from tests.support.world import World
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await World.make(database)
+
+
+@pytest.fixture
+def server() -> Iterator[SimulatorServer]:
+    with SimulatorServer(FleetSpec(agents=20, seed=7), frozen=True) as running:
+        yield running

@@ -1,0 +1,152 @@
+"""Worker processes as they are started, killed, stopped and upgraded in earnest."""
+
+import asyncio
+import random
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+
+from muster.db import Database
+from muster.simulator import FleetSpec, SimulatorServer
+from muster.sync.types import SyncMode
+from tests.support.workers import NEWER, Works
+
+pytestmark = pytest.mark.slow
+
+AGENTS = 60
+
+
+@pytest.fixture
+def server() -> Iterator[SimulatorServer]:
+    with SimulatorServer(FleetSpec(agents=AGENTS, seed=7), frozen=True) as running:
+        yield running
+
+
+@pytest.fixture
+async def works(database: Database, tmp_path: Path) -> Works:
+    return await Works.open(database, tmp_path / "data")
+
+
+async def connected(works: Works, server: SimulatorServer, count: int) -> list[UUID]:
+    """Integrations with that server, mapped."""
+    found = []
+    for number in range(count):
+        found.append(await works.connect(server, f"Server {number}", source="stable"))
+        await works.map_all(found[-1])
+        await works.unschedule(found[-1])
+    return found
+
+
+async def started_by(works: Works, pid: int, *, attempts: int = 0) -> None:
+    """Wait until a job is carried out in this process, after so many attempts at it elsewhere: a worker has
+    a job that it takes over some moments before it begins.
+    """
+    while not [
+        job
+        for job in await works.jobs()
+        if job.state == "started" and job.attempts > attempts and f"/{pid}/" in (job.worker or "")
+    ]:
+        await asyncio.sleep(0.02)
+
+
+async def test_two_workers_share_the_work_and_one_finishes_what_the_other_was_killed_at(
+    works: Works, server: SimulatorServer
+) -> None:
+    integrations = await connected(works, server, 6)
+    server.add_fault("slow=0.3@/agents/")
+    for integration_id in integrations:
+        await works.request(integration_id)
+    async with (
+        works.worker(MUSTER_SERVER_JOBS="4", MUSTER_WORKER_JOBS="2") as one,
+        works.worker(MUSTER_SERVER_JOBS="4", MUSTER_WORKER_JOBS="2") as two,
+    ):
+        await asyncio.gather(started_by(works, one.pid), started_by(works, two.pid))
+        await one.kill()
+        server.faults.clear()
+        jobs = await works.all_ended()
+        assert await two.stop() == 0
+    assert {job.state for job in jobs} == {"succeeded"}
+    taken_over = [job for job in jobs if job.attempts > 1]
+    assert taken_over
+    assert all(f"/{two.pid}/" in (job.worker or "") for job in taken_over)
+    runs = [run for run in await works.runs() if run.sync_type == "devices"]
+    assert Counter(run.integration_id for run in runs) == Counter(integrations), "each was synced once"
+    assert {run.id for run in runs} == {job.job_id for job in jobs}, "the same run went on"
+    assert {run.status for run in runs} == {"succeeded"}
+    assert sum(run.created for run in runs) == len(await works.assets()) * len(integrations)
+    assert await works.workers() == []
+
+
+async def killed_and_restarted(works: Works, server: SimulatorServer, kills: int, seed: int) -> int:
+    """Kill the only worker that often at random moments of syncs; how often a run was taken up again."""
+    (integration_id,) = await connected(works, server, 1)
+    dice = random.Random(seed)
+    for _ in range(kills):
+        ticket = await works.request(integration_id)
+        attempts = next(job.attempts for job in await works.jobs() if job.job_id == ticket.job_id)
+        async with works.worker() as worker:
+            await started_by(works, worker.pid, attempts=attempts)
+            await asyncio.sleep(dice.uniform(0, 0.4))
+            await worker.kill()
+    await works.request(integration_id)
+    async with works.worker():
+        jobs = await works.all_ended()
+    assert {job.state for job in jobs} == {"succeeded"}
+    runs = [run for run in await works.runs() if run.sync_type == "devices"]
+    assert {run.status for run in runs} == {"succeeded"}
+    assets = await works.assets()
+    assert len(assets) == len(server.fleet)
+    assert set(assets) == {agent.agent_id for agent in server.fleet}
+    return sum(job.attempts - 1 for job in jobs)
+
+
+async def test_a_worker_killed_again_and_again_leaves_no_run_behind_and_doubles_no_asset(
+    works: Works, server: SimulatorServer
+) -> None:
+    server.add_fault("slow=0.1@/agents/")
+    assert await killed_and_restarted(works, server, kills=2, seed=4) > 0
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_twenty_kills(works: Works) -> None:
+    with SimulatorServer(FleetSpec(agents=1500, seed=7), frozen=True) as server:
+        server.add_fault("slow=0.1@/agents/")
+        assert await killed_and_restarted(works, server, kills=20, seed=5) >= 10
+
+
+async def test_an_upgrade_strands_no_job(works: Works, server: SimulatorServer) -> None:
+    first, second = await connected(works, server, 2)
+    server.add_fault("slow=0.3@/agents/")
+    running, waiting = await works.request(first), await works.request(second)
+    async with works.worker() as old:
+        await started_by(works, old.pid)
+        await old.kill()
+    server.faults.clear()
+    async with works.worker(NEWER):
+        jobs = {job.job_id: job for job in await works.all_ended()}
+        assert [worker.version for worker in await works.workers()] == ["99.0.0"]
+    assert (jobs[running.job_id].state, jobs[running.job_id].attempts) == ("succeeded", 2)
+    assert (jobs[waiting.job_id].state, jobs[waiting.job_id].attempts) == ("succeeded", 1)
+
+
+async def test_a_stopped_worker_hands_its_run_over(works: Works, server: SimulatorServer) -> None:
+    (integration_id,) = await connected(works, server, 1)
+    server.add_fault("slow=0.3@/agents/")
+    ticket = await works.request(integration_id, SyncMode.INCREMENTAL)
+    async with works.worker() as first:
+        await started_by(works, first.pid)
+        await asyncio.sleep(0.3)
+        assert await first.stop() == 0
+    (job,) = await works.jobs()
+    assert (job.state, job.worker) == ("started", None)
+    assert (await works.runs())[0].status == "running"
+    server.faults.clear()
+    async with works.worker() as second:
+        (job,) = await works.all_ended()
+        assert await second.stop() == 0
+    assert (job.job_id, job.state, job.attempts) == (ticket.job_id, "succeeded", 2)
+    assert len(await works.assets()) == AGENTS

@@ -1,0 +1,45 @@
+"""A tenant, a simulated server, a time that the test moves, and hands that do the jobs that are asked for."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from muster import clock
+from muster.db import Database
+from muster.simulator import FleetSpec, SimulatorServer
+from tests.schedules.hands import Hands
+from tests.support.world import World
+
+
+class Time:
+    """Muster's time. The simulated server has its own."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+
+    def pass_(self, **span: float) -> None:
+        self.now += timedelta(**span)
+
+
+@pytest.fixture
+def time(monkeypatch: pytest.MonkeyPatch) -> Time:
+    moving = Time()
+    monkeypatch.setattr(clock, "now", lambda: moving.now)
+    return moving
+
+
+@pytest.fixture
+async def world(database: Database) -> World:
+    return await World.make(database)
+
+
+@pytest.fixture
+def hands(world: World) -> Hands:
+    return Hands(world)
+
+
+@pytest.fixture
+def server() -> Iterator[SimulatorServer]:
+    with SimulatorServer(FleetSpec(agents=20, seed=7), frozen=True) as running:
+        yield running

@@ -1,0 +1,98 @@
+"""Ticks, and does the jobs that the ticks asked for, one after the other, as a worker would."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from muster import clock
+from muster.events.schemas import EventView
+from muster.events.service import EventService
+from muster.jobs.board import Begun, Board
+from muster.jobs.service import JobService
+from muster.jobs.types import Handler, JobFailed, JobState, JobView
+from muster.schedules.jobs import job_handlers
+from muster.schedules.repository import TickRepository
+from muster.schedules.schemas import ScheduleView
+from muster.schedules.service import ScheduleService
+from muster.schedules.tick import ScheduleTicker, Ticked
+from muster.sync.jobs import job_handlers as sync_handlers
+from muster.tenancy import TenantScope
+from tests.support.world import World
+
+
+@dataclass
+class _Context:
+    scope: TenantScope
+    job_id: UUID
+    payload: Mapping[str, Any]
+    attempt: int = 1
+
+    def cancelled(self) -> bool:
+        return False
+
+    def stopping(self) -> bool:
+        return False
+
+    def report(self, progress: Mapping[str, Any]) -> None: ...
+
+
+class Hands:
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ticker = ScheduleTicker(world.database, world.box)
+        self._board = Board(world.database, "host/1/1.00")
+        self._handlers: dict[str, Handler] = {
+            **job_handlers(world.database, world.box, world.connector),
+            **sync_handlers(world.sync),
+        }
+
+    async def tick(self) -> Ticked:
+        return await self.ticker.tick()
+
+    async def work(self) -> list[str]:
+        """Do every job that waits; gives what was done."""
+        done = []
+        for job_id in await self._board.claim(free=1000, per_lane=1000):
+            job = await self._board.begin(job_id)
+            assert isinstance(job, Begun)
+            state = JobState.SUCCEEDED
+            try:
+                await self._handlers[job.kind](_Context(job.scope, job.job_id, job.payload))
+            except JobFailed:
+                state = JobState.FAILED
+            assert await self._board.finish(job, state)
+            done.append(" ".join([job.kind, str(job.payload.get("mode", ""))]).strip())
+        return done
+
+    async def tick_and_work(self) -> list[str]:
+        await self.tick()
+        return await self.work()
+
+    async def due(self) -> list[datetime]:
+        """When each schedule that is on acts next."""
+        async with self.world.database.read(system=True) as session:
+            far = clock.now() + timedelta(days=3650)
+            return [due.next_run_at for due in await TickRepository(session).due(far, limit=10_000)]
+
+    async def schedules(self, integration_id: UUID) -> dict[str, ScheduleView]:
+        async with self.world.database.read() as session:
+            service = ScheduleService(session, self.world.scope, self.world.box)
+            return {schedule.kind: schedule for schedule in await service.list(integration_id)}
+
+    async def set(self, integration_id: UUID, kind: str, **changes: Any) -> ScheduleView:
+        async with self.world.database.write() as session:
+            service = ScheduleService(session, self.world.scope, self.world.box)
+            return await service.set(integration_id, kind, **changes)
+
+    async def jobs(self) -> Sequence[JobView]:
+        async with self.world.database.read() as session:
+            return await JobService(session, self.world.scope).list(limit=1000)
+
+    async def told(self) -> list[str]:
+        """The events about the integration's state, oldest first."""
+        async with self.world.database.read() as session:
+            events: Sequence[EventView] = await EventService(session, self.world.scope).list(limit=1000)
+        wanted = ("FAILING", "RECOVERED", "NEEDS_ATTENTION")
+        return [e.type.removeprefix("RMM_INTEGRATION_") for e in reversed(events) if e.type.endswith(wanted)]

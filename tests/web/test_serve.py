@@ -1,0 +1,197 @@
+"""`muster serve`: health, metrics, problems, the end; and that what is due is done without anyone asking."""
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from muster import clock
+from muster.db import Database, bulk
+from muster.db.types import table_of
+from muster.encryption import FixedKeys, SecretBox, new_key
+from muster.jobs.service import JobService
+from muster.schedules.models import Schedule
+from muster.schedules.service import ScheduleService
+from muster.schedules.tick import ScheduleTicker
+from muster.simulator import FleetSpec, SimulatorServer
+from muster.sync.schemas import RunView
+from muster.tenancy import TenantScope
+from muster.tenants.service import TenantService
+from tests.support.serving import Serving
+from tests.support.world import World
+
+# The suite as a whole stays on 127.0.0.1; here each server has an address of its own.
+LOOPBACK = pytest.mark.allow_hosts(["::1", *(f"127.0.0.{number}" for number in range(1, 255))])
+
+
+class Installation:
+    """A world whose key and database a process can be given."""
+
+    def __init__(self, world: World, settings: dict[str, str]) -> None:
+        self.world = world
+        self.settings = settings
+
+    @classmethod
+    async def make(cls, database: Database, folder: Path, name: str = "Acme IT") -> "Installation":
+        key = new_key()
+        async with database.write() as session:
+            tenant = await TenantService(session).create(name)
+        world = World(database, TenantScope(tenant.tenant_id), SecretBox(FixedKeys((key,))))
+        settings = {
+            "MUSTER_DATA_DIR": str(folder / "data"),
+            "MUSTER_DATABASE_URL": database.url.render_as_string(hide_password=False),
+            "MUSTER_SECRET_KEY": key.material.hex(),
+        }
+        return cls(world, settings)
+
+    async def have_due(self) -> None:
+        """Let every schedule have been due for a minute, but the full ones."""
+        world, now = self.world, clock.now()
+        async with world.database.write(world.scope) as session:
+            for kind, at in (("devices_refresh", -1), ("devices_full", 600)):
+                values = {"next_run_at": now + timedelta(minutes=at)}
+                await bulk.update_where(
+                    session, world.scope, table_of(Schedule), values, where={"kind": kind}
+                )
+
+    async def connect(self, server: SimulatorServer, name: str = "Tactical") -> None:
+        world = self.world
+        integration_id = await world.connect(server, name)
+        await world.map_all(integration_id)
+        async with world.database.write(world.scope) as session:
+            await ScheduleService(session, world.scope, world.box).ensure(integration_id)
+
+    async def ended(self, count: int) -> None:
+        """Wait until so many runs of devices have ended; the test's own timeout is the limit."""
+        while sum(r.finished_at is not None for r in await self.runs()) < count:
+            await asyncio.sleep(0.1)
+
+    async def runs(self) -> list[RunView]:
+        return [run for run in await self.world.runs() if run.sync_type == "devices"]
+
+
+@pytest.fixture
+async def installation(database: Database, tmp_path: Path) -> Installation:
+    return await Installation.make(database, tmp_path)
+
+
+def test_health_metrics_and_problems(installation: Installation) -> None:
+    with Serving(installation.settings) as serving:
+        health = serving.get("/healthz")
+        assert (health.status_code, health.json()["status"]) == (200, "ok")
+        assert set(health.json()["checks"]) == {"web", "tick", "relay"}
+        ready = serving.get("/readyz")
+        assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "ok")
+        assert ready.headers["cache-control"] == "no-store"
+        page = serving.get("/metrics")
+        assert page.headers["content-type"].startswith("text/plain")
+        for name in ("muster_jobs", "muster_schedule_lag_seconds", "muster_syncs_running", "muster_threads"):
+            assert f"# TYPE {name} gauge" in page.text
+        assert serving.metric("muster_workers") == 1
+        missing = serving.get("/nowhere")
+        assert missing.status_code == 404
+        assert missing.headers["content-type"] == "application/problem+json"
+        assert missing.json()["status"] == 404
+    assert serving.logged("worker.stopped")
+
+
+async def test_without_a_worker(sqlite_database: Database, tmp_path: Path) -> None:
+    installation = await Installation.make(sqlite_database, tmp_path)
+    with Serving(installation.settings, "--no-worker") as serving:
+        assert serving.get("/readyz").json()["checks"] == {"web": "ok", "database": "ok"}
+        assert serving.metric("muster_workers") == 0
+
+
+async def test_a_schema_of_another_version_is_not_ready(sqlite_database: Database, tmp_path: Path) -> None:
+    installation = await Installation.make(sqlite_database, tmp_path)
+    with Serving(installation.settings, "--no-worker") as serving:
+        async with sqlite_database.writer.begin() as connection:
+            await connection.exec_driver_sql("UPDATE alembic_version SET version_num = '0001'")
+        ready = await asyncio.to_thread(serving.get, "/readyz")
+        assert ready.status_code == 503
+        assert "muster migrate" in ready.json()["checks"]["database"]
+        assert (await asyncio.to_thread(serving.get, "/healthz")).status_code == 200
+
+
+async def test_a_taken_port_is_said(sqlite_database: Database, tmp_path: Path) -> None:
+    installation = await Installation.make(sqlite_database, tmp_path)
+    with Serving(installation.settings, "--no-worker") as serving:
+        port = serving.url.rpartition(":")[2]
+        second = Serving(installation.settings, "--no-worker", "--port", port)
+        assert await asyncio.to_thread(second.process.wait, 60) == 2
+        assert "cannot_listen" in second.log
+        second.close()
+
+
+async def test_what_is_due_is_synced_and_counted(installation: Installation) -> None:
+    with SimulatorServer(FleetSpec(agents=10, seed=3), frozen=True) as server:
+        await installation.connect(server)
+        await installation.have_due()
+        with Serving(installation.settings) as serving:
+            await installation.ended(1)
+            asset_count = len(await installation.world.assets())
+            sample = 'muster_sync_runs_total{mode="incremental",status="succeeded",sync_type="devices"}'
+            assert await asyncio.to_thread(serving.metric, sample) == 1
+            bound = serving.logged("sync.ended")[0]
+    (run,) = await installation.runs()
+    assert (run.status, run.trigger, run.mode) == ("succeeded", "schedule", "incremental")
+    assert asset_count == 10
+    assert {"tenant", "integration", "run"} <= set(bound)
+
+
+@pytest.mark.slow
+@LOOPBACK
+async def test_many_due_at_once_are_each_synced_once(postgres_database: Database, tmp_path: Path) -> None:
+    """Two processes on one PostgreSQL; the servers are 127.0.0.2 to 21."""
+    await _many_due(await Installation.make(postgres_database, tmp_path), 20, processes=2)
+
+
+@pytest.mark.soak
+@LOOPBACK
+async def test_two_hundred_due_at_once(postgres_database: Database, tmp_path: Path) -> None:
+    await _many_due(await Installation.make(postgres_database, tmp_path), 200, processes=2)
+
+
+async def _many_due(installation: Installation, count: int, *, processes: int) -> None:
+    servers = [
+        SimulatorServer(FleetSpec(agents=3, seed=n), host=f"127.0.0.{n + 2}", frozen=True)
+        for n in range(count)
+    ]
+    try:
+        for number, server in enumerate(servers):
+            server.start()
+            await installation.connect(server, f"Server {number}")
+        serving = [Serving(installation.settings) for _ in range(processes)]
+        try:
+            for each in serving:
+                each.ready()
+            # Both wait for the same moment: the next tick of either takes it.
+            await installation.have_due()
+            await _ticked(installation)
+            await installation.ended(count)
+        finally:
+            codes = [each.stop() for each in serving]
+            for each in serving:
+                each.close()
+    finally:
+        for server in servers:
+            server.stop()
+    assert codes == [0] * processes
+    runs = await installation.runs()
+    assert len(runs) == count
+    assert len({run.integration_id for run in runs}) == count
+    assert {run.status for run in runs} == {"succeeded"}
+    world = installation.world
+    async with world.database.read(world.scope) as session:
+        jobs = await JobService(session, world.scope).list(kinds=["sync_devices"], limit=1000)
+    assert len(jobs) == count
+    workers = {job.worker for job in jobs}
+    assert len(workers) == processes
+    assert len(await world.assets()) == 3 * count
+
+
+async def _ticked(installation: Installation) -> None:
+    """Tick in this process, as a third one would: the others' next tick may be a minute away."""
+    world = installation.world
+    await ScheduleTicker(world.database, world.box).tick()
