@@ -1,4 +1,6 @@
-"""`python -m benchmarks`: measure device syncs beside their floor and write docs/performance.md."""
+"""`python -m benchmarks`: measure device syncs beside their floor, and small writes beside device syncs, and
+write docs/performance.md.
+"""
 
 from __future__ import annotations
 
@@ -8,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TypeVar
@@ -21,11 +23,14 @@ from benchmarks.values import (
     DownloadResult,
     Fleet,
     Measured,
+    MeasuredWaits,
     MemoryResult,
     Order,
     Prepared,
+    Results,
     StoreResult,
     SyncResult,
+    WaitsResult,
 )
 
 T = TypeVar("T")
@@ -37,6 +42,10 @@ MEMORY_FLEETS = (
     Fleet(agents=5_000, weight="real", source="beta"),
 )
 CASES = (("cold", "full"), ("warm", "full"), ("incremental", "incremental"))
+WRITES_FLEETS = (Fleet(agents=10_000),)
+WRITES_CASES = (("cold", "full"), ("incremental", "incremental"))
+WRITES, QUICK_WRITES = 400, 10
+SUBJECTS = ("pace", "memory", "writes")
 
 
 def run_step(order: Order, result: type[T]) -> T:
@@ -57,7 +66,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def measure(self, fleet: Fleet, databases: list[Databases]) -> Iterator[Measured]:
+    def measure(self, fleet: Fleet, databases: Sequence[Databases]) -> Iterator[Measured]:
         """Every case on every database, each beside the floor of the same requests and rows."""
         with simulator(fleet) as (server_url, api_key):
             for kind in databases:
@@ -73,6 +82,21 @@ class Bench:
             self._prepared(fleet, kind, server_url, api_key) as order,
         ):
             return MemoryResult(fleet, kind.name, run_step(order, SyncResult))
+
+    def small_writes(self, fleet: Fleet, kind: Databases, least: int) -> Iterator[MeasuredWaits]:
+        """At least so many small writes beside every case, from the process that syncs and from another."""
+        for apart in (False, True):
+            where = "another" if apart else "the same"
+            say(f"{fleet.title} agents, {kind.name}, small writes from {where} process")
+            with (
+                simulator(fleet) as (server_url, api_key),
+                self._prepared(fleet, kind, server_url, api_key) as order,
+            ):
+                for name, mode in WRITES_CASES:
+                    asked = msgspec.structs.replace(
+                        order, step="small_writes", mode=mode, apart=apart, writes=least
+                    )
+                    yield MeasuredWaits(fleet, kind.name, name, apart, run_step(asked, WaitsResult))
 
     def _cases(self, fleet: Fleet, kind: Databases, order: Order) -> Iterator[Measured]:
         empty = kind.copy(order.database_url, "bare")
@@ -127,9 +151,35 @@ def arguments() -> argparse.Namespace:
         "--database", choices=("sqlite", "postgres", "both"), default="both", help="which to measure on"
     )
     parser.add_argument(
+        "--only",
+        choices=SUBJECTS,
+        action="append",
+        help="one subject, or several of them: the pace of syncs, their memory (not with --quick), the small "
+        "writes beside them (on SQLite); default: all",
+    )
+    parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "performance.md", help="the page to write"
     )
     return parser.parse_args()
+
+
+def measured(
+    bench: Bench, databases: Sequence[Databases], subjects: Collection[str], *, quick: bool
+) -> Results:
+    """The subjects asked for, one after the other."""
+    results = Results()
+    if "pace" in subjects:
+        for fleet in QUICK_FLEETS if quick else FLEETS:
+            results.pace.extend(bench.measure(fleet, databases))
+    if "memory" in subjects and not quick:
+        results.memory.extend(bench.memory(fleet, kind) for fleet in MEMORY_FLEETS for kind in databases)
+    if "writes" in subjects:
+        # One writer at a time is SQLite's alone.
+        files = [kind for kind in databases if isinstance(kind, SqliteFiles)]
+        for fleet in QUICK_FLEETS if quick else WRITES_FLEETS:
+            for kind in files:
+                results.writes.extend(bench.small_writes(fleet, kind, QUICK_WRITES if quick else WRITES))
+    return results
 
 
 def main() -> None:
@@ -147,14 +197,10 @@ def main() -> None:
                 if server is None:
                     sys.exit("PostgreSQL's programs were not found: install them, or use --database sqlite.")
                 databases.append(server)
-            bench = Bench(folder)
-            fleets = QUICK_FLEETS if wanted.quick else FLEETS
-            measured = [result for fleet in fleets for result in bench.measure(fleet, databases)]
-            heavy = () if wanted.quick else MEMORY_FLEETS
-            memory = [bench.memory(fleet, kind) for fleet in heavy for kind in databases]
+            results = measured(Bench(folder), databases, wanted.only or SUBJECTS, quick=wanted.quick)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    page = report.page(measured, memory, report.Conditions.here(time.monotonic() - begun))
+    page = report.page(results, report.Conditions.here(time.monotonic() - begun))
     wanted.output.parent.mkdir(parents=True, exist_ok=True)
     wanted.output.write_text(page)
     say(f"{wanted.output} written in {time.monotonic() - begun:.0f} s")

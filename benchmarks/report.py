@@ -12,7 +12,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.values import Measured, MemoryResult, Spent
+from benchmarks.values import Fleet, Measured, MeasuredWaits, MemoryResult, Results, Spent, percentile
 from muster import clock
 
 # The pace that is promised beside the download, of 10,000 light agents: seconds and statements at most.
@@ -20,13 +20,16 @@ _PROMISED_AGENTS = 10_000
 _PROMISED = {"cold": (4.0, None), "warm": (1.5, 50), "incremental": (1.5, 50)}
 _PROMISED_RATIO = 2.5
 _PROMISED_MB = 250
+_PROMISED_WAIT_MS = 250
 
 _INTRODUCTION = """\
 # Performance
 
 Written by `make bench`; do not edit. Absolute figures drift with machine and load: what counts is how they
 stand to their floor, which is measured in the same run.
+"""
 
+_PACE = """\
 - **cold**: a full sync into a database without assets. **warm**: the same again, nothing has changed on the
   server. **incremental**: the light refresh, nothing has changed.
 - **sync**: the whole run as `muster sync devices` makes it, entries, counters and events included.
@@ -46,6 +49,14 @@ stand to their floor, which is measured in the same run.
   resident high-water mark, of which an idle Muster takes {idle:.0f} MB.
 - Each case runs in a fresh process; the simulated server, which is frozen, in another; so does PostgreSQL,
   without fsync, so that no disk is measured.
+"""
+
+_WRITES = """\
+A sync is asked for as a job, and the worker carries it out, with everything that `muster serve` runs beside
+it. All the while small writes come at a steady pace, 40 a second: a row and the event that tells of it, in a
+transaction of their own, as a request makes them; from the process that syncs, on the same event loop, or
+from another one on the same file. Milliseconds from the moment a write is due until it is committed, so that
+a loop which is too busy to begin it counts too. *Alone* is the same stream just before, without a sync.
 """
 
 
@@ -74,17 +85,20 @@ class Conditions:
         )
 
 
-def page(measured: Sequence[Measured], memory: Sequence[MemoryResult], conditions: Conditions) -> str:
+def page(results: Results, conditions: Conditions) -> str:
     """The page as Markdown."""
-    idle = min(result.sync.start_mb for result in measured)
-    parts = [_INTRODUCTION.format(idle=idle), "## Conditions\n"]
-    parts.append("\n".join(f"- {line}" for line in conditions.lines) + "\n")
-    parts += ["## Promised pace\n", _promised(measured, memory)]
-    for database in dict.fromkeys(result.database for result in measured):
-        rows = [result for result in measured if result.database == database]
+    parts = [_INTRODUCTION]
+    if results.pace:
+        parts.append(_PACE.format(idle=min(result.sync.start_mb for result in results.pace)))
+    parts += ["## Conditions\n", "\n".join(f"- {line}" for line in conditions.lines) + "\n"]
+    parts += ["## Promised pace\n", _promised(results)]
+    for database in dict.fromkeys(result.database for result in results.pace):
+        rows = [result for result in results.pace if result.database == database]
         parts += [f"## {database}\n", _seconds(rows), _weights(rows)]
-    if memory:
-        parts += ["## Memory of a large full sync\n", _memory(memory)]
+    if results.memory:
+        parts += ["## Memory of a large full sync\n", _memory(results.memory)]
+    if results.writes:
+        parts += ["## Small writes beside a sync\n", _WRITES, _waits(results.writes)]
     return "\n".join(parts)
 
 
@@ -159,10 +173,33 @@ def _memory(results: Sequence[MemoryResult]) -> str:
     return f"A cold full sync, promised to stay under {_PROMISED_MB} MB:\n\n" + _table(head, lines)
 
 
-def _promised(measured: Sequence[Measured], memory: Sequence[MemoryResult]) -> str:
+def _waits(results: Sequence[MeasuredWaits]) -> str:
     lines = []
-    for row in measured:
-        if row.fleet.agents != _PROMISED_AGENTS or row.fleet.weight != "light":
+    for result in results:
+        waits = result.waits
+        milliseconds = [
+            *(percentile(waits.beside, percent) for percent in (50, 95, 99)),
+            waits.beside[-1],
+            *(percentile(waits.alone, percent) for percent in (50, 99)),
+        ]
+        lines.append(
+            [
+                f"{result.fleet.title}, {result.case}, {result.database}",
+                result.writer,
+                f"{waits.syncs}",
+                f"{waits.seconds:.1f}",
+                f"{len(waits.beside)}",
+                *(f"{value * 1000:.0f}" for value in milliseconds),
+            ]
+        )
+    head = ["agents, case", "written from", "syncs", "s", "writes"]
+    return _table([*head, "p50", "p95", "p99", "max", "alone p50", "alone p99"], lines)
+
+
+def _promised(results: Results) -> str:
+    lines = []
+    for row in results.pace:
+        if not _is_promised(row.fleet):
             continue
         seconds, statements = _PROMISED[row.case]
         where = f"{row.fleet.agents:,} agents, {row.case}, {row.database}"
@@ -179,11 +216,28 @@ def _promised(measured: Sequence[Measured], memory: Sequence[MemoryResult]) -> s
             f"{_PROMISED_MB}",
             f"{result.sync.peak_mb:.0f}",
         ]
-        for result in memory
+        for result in results.memory
+    ]
+    lines += [
+        [
+            f"{_title(result)}: small writes from {result.writer}, p99 ms",
+            f"under {_PROMISED_WAIT_MS}",
+            f"{percentile(result.waits.beside, 99) * 1000:.0f}",
+        ]
+        for result in results.writes
+        if _is_promised(result.fleet)
     ]
     if not lines:
         return "Not measured in this run.\n"
     return _table(["what", "promised", "measured"], lines)
+
+
+def _title(result: MeasuredWaits) -> str:
+    return f"{result.fleet.agents:,} agents, {result.case}, {result.database}"
+
+
+def _is_promised(fleet: Fleet) -> bool:
+    return fleet.agents == _PROMISED_AGENTS and fleet.weight == "light"
 
 
 def _of(spent: Spent, name: str) -> float:

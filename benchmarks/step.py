@@ -7,10 +7,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import sys
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -21,9 +20,9 @@ import psutil
 import structlog
 from sqlalchemy import event
 
-from benchmarks import floor
-from benchmarks.values import Order, Prepared, Request, Spent, SyncResult
-from muster import settings as muster_settings
+from benchmarks import floor, small_writes
+from benchmarks.setting import load_settings
+from benchmarks.values import Order, Prepared, Request, Spent, Step, SyncResult
 from muster.bootstrap import Application, egress_policy, open_application
 from muster.clients.service import ClientService
 from muster.db import Database
@@ -137,14 +136,6 @@ def peak_mb() -> float:
     return int(line.split()[1]) / 1024
 
 
-def load_settings(order: Order) -> muster_settings.Settings:
-    """Muster's settings for the order's database, whatever the environment says."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("MUSTER_")}
-    return muster_settings.load(
-        {**kept, "MUSTER_DATA_DIR": order.folder, "MUSTER_DATABASE_URL": order.database_url}
-    )
-
-
 async def prepare(order: Order) -> Prepared:
     """Everything a sync of devices takes."""
     async with open_application(load_settings(order)) as application:
@@ -178,8 +169,6 @@ async def sync(order: Order) -> SyncResult:
 
 async def measured_sync(application: Application, order: Order) -> SyncResult:
     """The sync itself; opening the application does not count."""
-    if order.tenant_id is None or order.integration_id is None:
-        raise ValueError("a sync needs a prepared database")
     egress = WatchedEgress(egress_policy(application.settings))
     egress.watch = Watch()
     connector = Connector(application.database, application.secrets, egress)
@@ -210,8 +199,16 @@ async def measured_sync(application: Application, order: Order) -> SyncResult:
 def main() -> None:
     """Do what the order says."""
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
-    order = msgspec.json.decode(sys.stdin.buffer.read(), type=Order)
-    steps = {"prepare": prepare, "sync": sync, "download": floor.download, "store": floor.store}
+    # One line: what follows it, or its end, may mean something to the step.
+    order = msgspec.json.decode(sys.stdin.buffer.readline(), type=Order)
+    steps: dict[Step, Callable[[Order], Coroutine[Any, Any, Any]]] = {
+        "prepare": prepare,
+        "sync": sync,
+        "download": floor.download,
+        "store": floor.store,
+        "small_writes": small_writes.measure,
+        "stream": small_writes.stream,
+    }
     result = asyncio.run(steps[order.step](order))
     sys.stdout.buffer.write(msgspec.json.encode(result))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+from datetime import datetime
 from typing import Any, Literal
 
 import msgspec
 
-Step = Literal["prepare", "sync", "download", "store"]
+Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream"]
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +33,9 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Order(msgspec.Struct, kw_only=True):
-    """What a fresh process is to do."""
+    """What a fresh process is to do. Tenant and integration are known once a database is prepared; `apart`
+    has small writes come from another process than the one that syncs, `writes` is how many there must be.
+    """
 
     step: Step
     database_url: str
@@ -40,10 +44,12 @@ class Order(msgspec.Struct, kw_only=True):
     api_key: str
     source: str = "auto"
     mode: str = "full"
-    tenant_id: str | None = None
-    integration_id: str | None = None
+    tenant_id: str = ""
+    integration_id: str = ""
     requests: list[Request] = []
     written_url: str | None = None
+    apart: bool = False
+    writes: int = 400
 
 
 class Prepared(msgspec.Struct):
@@ -127,3 +133,47 @@ class MemoryResult(msgspec.Struct):
     fleet: Fleet
     database: str
     sync: SyncResult
+
+
+class Write(msgspec.Struct, frozen=True):
+    """A small write: when it was due, and the seconds from then until it was committed."""
+
+    due: datetime
+    seconds: float
+
+
+class WaitsResult(msgspec.Struct, kw_only=True):
+    """Seconds that small writes took, shortest first, alone and beside `syncs` syncs of `seconds` in all."""
+
+    alone: list[float]
+    beside: list[float]
+    syncs: int
+    seconds: float
+
+
+class MeasuredWaits(msgspec.Struct):
+    """Small writes beside the syncs of one case; `apart`: from another process than the one that syncs."""
+
+    fleet: Fleet
+    database: str
+    case: str
+    apart: bool
+    waits: WaitsResult
+
+    @property
+    def writer(self) -> str:
+        """In a table's cell."""
+        return "another process" if self.apart else "the same process"
+
+
+class Results(msgspec.Struct):
+    """All that one run of the benchmarks measured."""
+
+    pace: list[Measured] = []
+    memory: list[MemoryResult] = []
+    writes: list[MeasuredWaits] = []
+
+
+def percentile(values: list[float], percent: float) -> float:
+    """The least value that `percent` of them do not exceed (nearest rank); `values` are sorted."""
+    return values[max(math.ceil(len(values) * percent / 100) - 1, 0)]

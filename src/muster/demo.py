@@ -20,7 +20,8 @@ from rich.table import Table
 from rich.text import Text
 
 from muster import clock
-from muster.accounts.service import Role, UserService
+from muster.accounts.permissions import Role
+from muster.accounts.service import UserService
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.errors import InvalidInput, MusterError

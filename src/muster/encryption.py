@@ -16,7 +16,9 @@ from typing import Protocol
 from uuid import UUID
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from muster.errors import MusterError, NotConfigured
 from muster.settings import Settings, make_data_dir
@@ -90,6 +92,11 @@ class SecretBox:
             raise CannotOpen(
                 "A sealed secret is damaged or belongs to something else.", remedy="Enter it again."
             ) from None
+
+    def derived(self, purpose: str) -> str:
+        """A secret of its own for a purpose, in hex; it changes when the key does (HKDF, RFC 5869)."""
+        kdf = HKDF(algorithm=hashes.SHA256(), length=32, salt=None, info=f"muster:{purpose}".encode())
+        return kdf.derive(self.source.current()[0].material).hex()
 
     def is_current(self, sealed: bytes) -> bool:
         """Whether a value is sealed with the key that seals now."""

@@ -1,6 +1,6 @@
 """Furniture of the command line: options, output, errors, exit codes, secrets, progress.
 
-A room's `commands.py` looks like this, and `bootstrap.py` mounts its `commands`:
+A room's `commands.py` looks like this, and `bootstrap` mounts its `commands`:
 
     commands = group("client", "Customer companies.")
 

@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.accounts.passwords import hash_password, is_password
-from muster.accounts.service import Role, UserService, normalized_email
+from muster.accounts.permissions import Role
+from muster.accounts.service import UserService, normalized_email
 from muster.db import Database
 from muster.errors import Conflict, InvalidInput
 from muster.tenancy import TenantScope

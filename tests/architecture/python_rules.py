@@ -55,7 +55,10 @@ ENGINE = "dbos"
 # Who works across tenants, past the tenant that PostgreSQL's policies go by: ticks, relays, gauges, upkeep.
 ACROSS_TENANTS = frozenset(
     {
-        "src/muster/bootstrap.py",
+        "src/muster/accounts/commands.py",
+        "src/muster/accounts/entrance.py",
+        "src/muster/app.py",
+        "src/muster/bootstrap/__init__.py",
         "src/muster/db/inspection.py",
         "src/muster/events/relay.py",
         "src/muster/events/upkeep.py",

@@ -30,6 +30,8 @@ ROOMS = frozenset(
 PUBLIC_FILES = frozenset({"service", "schemas", "types"})
 MORE_DOORS = {
     "providers": frozenset({"contract", "registry"}),
+    # Who asks, and what that person may do: every route names it.
+    "accounts": frozenset({"auth", "permissions", "setup"}),
     # Opening a connection is a verb that holds no session, so it stands apart from the service.
     "integrations": frozenset({"connections", "directory"}),
     # The loop that asks for what is due: run by a process, not by another room.

@@ -129,7 +129,7 @@ def test_a_closed_door_is_found(path: str, text: str) -> None:
         ("src/muster/sync/service.py", "from muster.providers.contract import Provider\n"),
         ("src/muster/sync/service.py", "from muster.db.session import Database\n"),
         ("src/muster/clients/service.py", "from muster.clients.models import Client\n"),
-        ("src/muster/bootstrap.py", "from muster.clients.models import Client\n"),
+        ("src/muster/bootstrap/__init__.py", "from muster.clients.models import Client\n"),
         ("src/muster/db/migrations/env.py", "import muster.clients.models\n"),
     ],
 )

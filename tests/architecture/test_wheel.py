@@ -4,9 +4,13 @@ import json
 import os
 import subprocess
 import sys
+import time
 import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,17 +28,59 @@ class Installed:
     wheel: Path
     programs: Path
 
-    def run(self, folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(self, folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
         """Run ``muster`` in an empty folder, with nothing of this project or shell in the environment."""
         return subprocess.run(
             [self.programs / "muster", *arguments],
             cwd=folder,
-            env={"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"},
+            env={**environment(folder), **settings},
             capture_output=True,
             text=True,
             timeout=180,
             check=False,
         )
+
+    def done(self, folder: Path, *arguments: str, **settings: str) -> Any:
+        """What a command that must succeed prints with --json."""
+        result = self.run(folder, *arguments, "--json", **settings)
+        assert result.returncode == 0, result.stdout + result.stderr
+        return json.loads(result.stdout)
+
+    @contextmanager
+    def running(self, folder: Path, *arguments: str) -> Iterator[Any]:
+        """A process that goes on, and what it said when it was ready; told to end, it must do so in order."""
+        with (folder / f"{arguments[0]}.log").open("wb") as log:
+            process = subprocess.Popen(
+                [self.programs / "muster", *arguments, "--json"],
+                cwd=folder,
+                env=environment(folder),
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        with process:
+            try:
+                yield first_document(process)
+                process.terminate()
+                assert process.wait(60) == 0
+            finally:
+                process.kill()
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """No more than a shell has that was just opened."""
+    return {"PATH": os.defpath, "HOME": str(folder), "LANG": "C.UTF-8"}
+
+
+def first_document(process: subprocess.Popen[str]) -> Any:
+    """The first JSON document that a process prints, on one line or several."""
+    assert process.stdout is not None
+    text = ""
+    while line := process.stdout.readline():
+        text += line
+        if line.rstrip().endswith("}"):
+            return json.loads(text)
+    raise AssertionError(f"it ended: {text}")
 
 
 def run(*command: object, folder: Path = PROJECT) -> None:
@@ -88,3 +134,26 @@ def test_the_demo_runs_from_an_empty_folder(installed: Installed, tmp_path: Path
     result = installed.run(tmp_path, "demo", "--once", "--agents", "20", "--json")
     assert result.returncode == 0, result.stdout + result.stderr
     assert "20" in json.dumps(json.loads(result.stdout))
+
+
+def test_workers_carry_out_queued_syncs(installed: Installed, tmp_path: Path) -> None:
+    with installed.running(tmp_path, "simulator", "serve", "--port", "0", "--agents", "20") as server:
+        installed.done(tmp_path, "tenant", "create", "Acme")
+        add = ("integration", "add", "tacticalrmm", "--name", "Main", "--url", server["url"])
+        installed.done(tmp_path, *add, MUSTER_API_KEY=server["api_key"])
+        installed.done(tmp_path, "integration", "check", "Main")
+        installed.done(tmp_path, "sync", "organizations", "Main")
+        installed.done(tmp_path, "mapping", "automatch", "Main", "--apply", "--create-missing")
+        for program in (("worker",), ("serve", "--port", "0")):
+            asked = installed.done(tmp_path, "sync", "devices", "Main", "--background")
+            with installed.running(tmp_path, *program):
+                job = ended(installed, tmp_path, asked["job_id"])
+            assert (job["state"], job["attempts"]) == ("succeeded", 1), job
+        assert len(installed.done(tmp_path, "asset", "list")["items"]) == 20
+
+
+def ended(installed: Installed, folder: Path, job_id: str) -> Any:
+    """The job once it has ended; the test's timeout is the limit."""
+    while (job := installed.done(folder, "job", "show", job_id))["state"] in {"requested", "started"}:
+        time.sleep(0.2)
+    return job

@@ -19,7 +19,7 @@ from muster.db import Database, migrate
 from muster.errors import NotConfigured
 from tests.support.postgres import PostgresServer
 
-GLOBAL_TABLES = {"tenants", "workers", "alembic_version"}
+GLOBAL_TABLES = {"tenants", "workers", "setup_tokens", "alembic_version"}
 
 
 def _differences(connection: Connection) -> list[Any]:

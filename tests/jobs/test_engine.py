@@ -186,7 +186,7 @@ async def test_a_worker_that_ends_lets_jobs_finish_and_leaves_the_rest_to_the_ne
             await let_go.wait()
 
     tickets = [await desk.request(kind) for kind in ("quick", "polite", "deaf")]
-    options = EngineOptions(poll=0.05, heartbeat=0.2, grace=0.3)
+    options = EngineOptions(poll=0.05, heartbeat=0.2, grace=3)
     handlers = {"quick": quick, "polite": polite, "deaf": deaf}
     async with start(options, **handlers):
         await soon(lambda: len(attempts) == 3)

@@ -1,10 +1,13 @@
 """What could lose or double a job: files that vanish, ends that were not told, owners that are late."""
 
 import asyncio
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 import sqlalchemy as sa
 
@@ -196,9 +199,21 @@ def test_a_process_knows_itself_and_the_dead() -> None:
     now = clock.now()
     me = liveness.owner()
     place = me.rpartition("/")[0].rpartition("/")[0]
-    assert not liveness.is_dead(me, now - timedelta(days=1), now, SILENCE), "here only the process counts"
+    assert not liveness.is_dead(me, now - timedelta(days=1), now, SILENCE), "whoever asks lives"
     assert liveness.is_dead(f"{place}/1/1.00", now, now, SILENCE), "another process has that pid now"
     assert liveness.is_dead(f"{place}/4194304/1.00", now, now, SILENCE)
     assert not liveness.is_dead(ELSEWHERE, now, now, SILENCE)
     assert liveness.is_dead(ELSEWHERE, now - SILENCE - timedelta(seconds=1), now, SILENCE)
     assert liveness.is_dead(None, now, now, SILENCE)
+
+
+def test_a_process_of_this_host_hangs_when_it_was_silent_for_minutes() -> None:
+    now = clock.now()
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
+        place = liveness.owner().rpartition("/")[0].rpartition("/")[0]
+        name = f"{place}/{other.pid}/{psutil.Process(other.pid).create_time():.2f}"
+        assert not liveness.is_dead(name, now - SILENCE * 2, now, SILENCE), "busy for a while"
+        assert not liveness.is_dead(name, now - liveness.HUNG, now, SILENCE)
+        assert liveness.is_dead(name, now - liveness.HUNG - timedelta(seconds=1), now, SILENCE)
+        other.communicate(b"\n")
+    assert liveness.is_dead(name, now, now, SILENCE)

@@ -4,15 +4,22 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
 import pytest
+from sqlalchemy import select, text
 
-from muster.db import Database
+from muster import clock
+from muster.db import Database, bulk
+from muster.db.types import table_of
+from muster.jobs import liveness
+from muster.jobs.models import Worker
 from muster.simulator import FleetSpec, SimulatorServer
+from muster.sync.models import SyncRun
 from muster.sync.types import SyncMode
-from tests.support.workers import NEWER, Works
+from tests.support.workers import NEWER, WorkerProcess, Works
 
 pytestmark = pytest.mark.slow
 
@@ -57,12 +64,12 @@ async def test_two_workers_share_the_work_and_one_finishes_what_the_other_was_ki
 ) -> None:
     integrations = await connected(works, server, 6)
     server.add_fault("slow=0.3@/agents/")
-    for integration_id in integrations:
-        await works.request(integration_id)
     async with (
         works.worker(MUSTER_SERVER_JOBS="4", MUSTER_WORKER_JOBS="2") as one,
         works.worker(MUSTER_SERVER_JOBS="4", MUSTER_WORKER_JOBS="2") as two,
     ):
+        for integration_id in integrations:
+            await works.request(integration_id)
         await asyncio.gather(started_by(works, one.pid), started_by(works, two.pid))
         await one.kill()
         server.faults.clear()
@@ -78,6 +85,63 @@ async def test_two_workers_share_the_work_and_one_finishes_what_the_other_was_ki
     assert {run.status for run in runs} == {"succeeded"}
     assert sum(run.created for run in runs) == len(await works.assets()) * len(integrations)
     assert await works.workers() == []
+
+
+async def aged(works: Works, by: timedelta) -> None:
+    """Have all signs of life been given that much earlier."""
+    at = clock.now() - by
+    async with works.database.write(system=True) as session:
+        for worker in await session.scalars(select(Worker)):
+            worker.heartbeat_at = at
+    async with works.database.write(works.scope) as session:
+        await bulk.update_where(
+            session, works.scope, table_of(SyncRun), {"heartbeat_at": at}, where={"status": "running"}
+        )
+
+
+async def paused_between_writes(works: Works, worker: WorkerProcess) -> None:
+    """Stop a worker that has no transaction open, whose locks the test would wait for."""
+    busy = (
+        "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND xact_start IS NOT NULL"
+    )
+    while True:
+        worker.pause()
+        async with works.database.read(system=True) as session:
+            if not await session.scalar(text(f"{busy} AND pid <> pg_backend_pid()")):
+                return
+        worker.wake()
+        await asyncio.sleep(0.05)
+
+
+@pytest.mark.postgres
+async def test_what_hangs_is_taken_over_and_changes_nothing_when_it_wakes_up(
+    postgres_database: Database, tmp_path: Path, server: SimulatorServer
+) -> None:
+    """On PostgreSQL alone: on SQLite a process that stops in the middle of a write stops everybody."""
+    works = await Works.open(postgres_database, tmp_path / "data")
+    (integration_id,) = await connected(works, server, 1)
+    server.add_fault("slow=2@/agents/")
+    ticket = await works.request(integration_id)
+    async with works.worker() as hangs:
+        await started_by(works, hangs.pid)
+        while "running" not in {run.status for run in await works.runs()}:
+            await asyncio.sleep(0.02)
+        await paused_between_writes(works, hangs)
+        await aged(works, liveness.HUNG + timedelta(seconds=1))
+        server.faults.clear()
+        async with works.worker() as other:
+            (job,) = await works.all_ended()
+            assert (job.job_id, job.state, job.attempts) == (ticket.job_id, "succeeded", 2)
+            assert f"/{other.pid}/" in (job.worker or "")
+            hangs.wake()
+            while "job.ended" not in hangs.log and "job.suspended" not in hangs.log:
+                await asyncio.sleep(0.05)
+            assert await hangs.stop() == 0
+            assert await works.jobs() == [job]
+            assert await other.stop() == 0
+    (run,) = [run for run in await works.runs() if run.sync_type == "devices"]
+    assert (run.id, run.status, run.created) == (ticket.job_id, "succeeded", AGENTS)
+    assert len(await works.assets()) == AGENTS
 
 
 async def killed_and_restarted(works: Works, server: SimulatorServer, kills: int, seed: int) -> int:

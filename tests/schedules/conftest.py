@@ -1,25 +1,14 @@
 """A tenant, a simulated server, a time that the test moves, and hands that do the jobs that are asked for."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from muster import clock
 from muster.db import Database
 from muster.simulator import FleetSpec, SimulatorServer
-from tests.schedules.hands import Hands
+from tests.schedules.hands import Hands, Time
 from tests.support.world import World
-
-
-class Time:
-    """Muster's time. The simulated server has its own."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-
-    def pass_(self, **span: float) -> None:
-        self.now += timedelta(**span)
 
 
 @pytest.fixture

@@ -1,8 +1,8 @@
-"""Ticks, and does the jobs that the ticks asked for, one after the other, as a worker would."""
+"""A time that the test moves, and hands that tick and do the jobs that the ticks asked for."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -17,9 +17,23 @@ from muster.schedules.repository import TickRepository
 from muster.schedules.schemas import ScheduleView
 from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker, Ticked
+from muster.simulator import SimulatorServer
 from muster.sync.jobs import job_handlers as sync_handlers
 from muster.tenancy import TenantScope
 from tests.support.world import World
+
+
+class Time:
+    """Muster's time. A simulated server has its own; those in `servers` move along."""
+
+    def __init__(self) -> None:
+        self.now = datetime.now(UTC)
+        self.servers: list[SimulatorServer] = []
+
+    def pass_(self, **span: float) -> None:
+        self.now += timedelta(**span)
+        for server in self.servers:
+            server.clock.advance(timedelta(**span))
 
 
 @dataclass
@@ -39,6 +53,8 @@ class _Context:
 
 
 class Hands:
+    """Does jobs one after the other, as a worker would."""
+
     def __init__(self, world: World) -> None:
         self.world = world
         self.ticker = ScheduleTicker(world.database, world.box)
@@ -96,3 +112,27 @@ class Hands:
             events: Sequence[EventView] = await EventService(session, self.world.scope).list(limit=1000)
         wanted = ("FAILING", "RECOVERED", "NEEDS_ATTENTION")
         return [e.type.removeprefix("RMM_INTEGRATION_") for e in reversed(events) if e.type.endswith(wanted)]
+
+
+def logins(server: SimulatorServer) -> int:
+    return sum(request.path.startswith("/v2/") for request in server.requests)
+
+
+async def run_on(hands: Hands, time: Time, **span: float) -> list[str]:
+    """Let time pass as minutes with ticks, the last one at its end; those in which nothing can be due are
+    passed over.
+    """
+    end, done = time.now + timedelta(**span), await hands.tick_and_work()
+    while time.now < end:
+        due = min(await hands.due(), default=end)
+        minutes = max(1, -(-(min(due, end) - time.now).total_seconds() // 60))
+        time.pass_(minutes=minutes)
+        done += await hands.tick_and_work()
+    return done
+
+
+async def until_something_runs(hands: Hands, time: Time) -> list[str]:
+    """Let time pass until a tick led to work."""
+    while not (done := await run_on(hands, time, minutes=1)):
+        continue
+    return done

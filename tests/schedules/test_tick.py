@@ -18,8 +18,7 @@ from muster.schedules.models import Schedule
 from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker
 from muster.simulator import SimulatorServer
-from tests.schedules.conftest import Time
-from tests.schedules.hands import Hands
+from tests.schedules.hands import Hands, Time
 from tests.support.opening import impatient
 from tests.support.world import World
 

@@ -138,6 +138,14 @@ class WorkerProcess:
         await self._process.wait()
         await self._reading
 
+    def pause(self) -> None:
+        """SIGSTOP: it is there, and does nothing."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """SIGCONT: it goes on where it was."""
+        self._process.send_signal(signal.SIGCONT)
+
     async def stop(self) -> int:
         """SIGTERM; its exit code once it has ended."""
         self._process.send_signal(signal.SIGTERM)

@@ -45,7 +45,7 @@ def dead_owner() -> str:
 async def test_a_second_sync_is_refused_while_one_runs(world: World, server: SimulatorServer) -> None:
     integration_id = await world.connect(server)
     await world.map_all(integration_id)
-    server.add_fault("slow=1@/clients/,times=1")
+    server.add_fault("slow=3@/clients/,times=1")
     first = asyncio.create_task(world.devices(integration_id))
     while not any(run.status == "running" for run in await world.runs()):
         await asyncio.sleep(0.05)

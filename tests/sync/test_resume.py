@@ -16,7 +16,7 @@ from muster.errors import Conflict
 from muster.events.service import EventService
 from muster.jobs.types import JobCancelled, JobSuspended
 from muster.simulator import FleetSpec, SimulatorServer
-from muster.sync import devices
+from muster.sync import batches
 from muster.sync.schemas import RunView
 from muster.sync.types import SyncMode
 from muster.tenancy import TenantScope
@@ -32,8 +32,8 @@ MODES = [
 
 @pytest.fixture(autouse=True)
 def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(devices, "_BATCH_WEIGHT", 8)
-    monkeypatch.setattr(devices, "_NEW_WEIGHT", 1)
+    monkeypatch.setattr(batches, "_BATCH_WEIGHT", 8)
+    monkeypatch.setattr(batches, "_NEW_WEIGHT", 1)
 
 
 @pytest.fixture

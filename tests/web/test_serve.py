@@ -1,8 +1,12 @@
 """`muster serve`: health, metrics, problems, the end; and that what is due is done without anyone asking."""
 
 import asyncio
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -11,6 +15,7 @@ from muster.db import Database, bulk
 from muster.db.types import table_of
 from muster.encryption import FixedKeys, SecretBox, new_key
 from muster.jobs.service import JobService
+from muster.jobs.types import OPEN, JobView
 from muster.schedules.models import Schedule
 from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker
@@ -47,9 +52,16 @@ class Installation:
 
     async def have_due(self) -> None:
         """Let every schedule have been due for a minute, but the full ones."""
+        await self._next(devices_refresh=-1, devices_full=600)
+
+    async def have_nothing_due(self) -> None:
+        """Put every schedule off: its own first moment may come while a test still prepares."""
+        await self._next(devices_refresh=600, devices_full=600)
+
+    async def _next(self, **minutes: float) -> None:
         world, now = self.world, clock.now()
         async with world.database.write(world.scope) as session:
-            for kind, at in (("devices_refresh", -1), ("devices_full", 600)):
+            for kind, at in minutes.items():
                 values = {"next_run_at": now + timedelta(minutes=at)}
                 await bulk.update_where(
                     session, world.scope, table_of(Schedule), values, where={"kind": kind}
@@ -62,10 +74,32 @@ class Installation:
         async with world.database.write(world.scope) as session:
             await ScheduleService(session, world.scope, world.box).ensure(integration_id)
 
+    async def connect_all(self, servers: Sequence[SimulatorServer]) -> None:
+        for number, server in enumerate(servers):
+            await self.connect(server, f"Server {number}")
+            # Slow enough for each process to get some of them.
+            server.add_fault("slow=0.5@/agents/")
+        await self.have_nothing_due()
+
+    async def ask_for_all(self) -> None:
+        """Tick in this process, as a further one would: the others' next tick may be a minute away."""
+        await self.have_due()
+        await ScheduleTicker(self.world.database, self.world.box).tick()
+
     async def ended(self, count: int) -> None:
         """Wait until so many runs of devices have ended; the test's own timeout is the limit."""
         while sum(r.finished_at is not None for r in await self.runs()) < count:
             await asyncio.sleep(0.1)
+
+    async def jobs(self) -> list[JobView]:
+        async with self.world.database.read(self.world.scope) as session:
+            jobs = JobService(session, self.world.scope)
+            return list(await jobs.list(kinds=["sync_devices"], limit=1000))
+
+    async def running_in(self, process: Serving) -> set[UUID]:
+        """The jobs that this process carries out."""
+        pid = f"/{process.process.pid}/"
+        return {job.id for job in await self.jobs() if job.state == "started" and pid in (job.worker or "")}
 
     async def runs(self) -> list[RunView]:
         return [run for run in await self.world.runs() if run.sync_type == "devices"]
@@ -133,7 +167,8 @@ async def test_what_is_due_is_synced_and_counted(installation: Installation) -> 
             asset_count = len(await installation.world.assets())
             sample = 'muster_sync_runs_total{mode="incremental",status="succeeded",sync_type="devices"}'
             assert await asyncio.to_thread(serving.metric, sample) == 1
-            bound = serving.logged("sync.ended")[0]
+    # The line is written after the commit that the test waited for.
+    (bound,) = serving.logged("sync.ended")
     (run,) = await installation.runs()
     assert (run.status, run.trigger, run.mode) == ("succeeded", "schedule", "incremental")
     assert asset_count == 10
@@ -144,54 +179,84 @@ async def test_what_is_due_is_synced_and_counted(installation: Installation) -> 
 @LOOPBACK
 async def test_many_due_at_once_are_each_synced_once(postgres_database: Database, tmp_path: Path) -> None:
     """Two processes on one PostgreSQL; the servers are 127.0.0.2 to 21."""
-    await _many_due(await Installation.make(postgres_database, tmp_path), 20, processes=2)
+    installation = await Installation.make(postgres_database, tmp_path)
+    with simulated(20) as servers:
+        await installation.connect_all(servers)
+        with served(installation.settings, 2) as processes:
+            await installation.ask_for_all()
+            await installation.ended(20)
+            assert [each.stop() for each in processes] == [0, 0]
+    await synced_once_each(installation, 20)
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(1800)
 @LOOPBACK
-async def test_two_hundred_due_at_once(postgres_database: Database, tmp_path: Path) -> None:
-    await _many_due(await Installation.make(postgres_database, tmp_path), 200, processes=2)
+async def test_two_hundred_due_at_once_and_then_one_process_is_killed(
+    postgres_database: Database, tmp_path: Path
+) -> None:
+    """The servers are 127.0.0.2 to 201."""
+    installation = await Installation.make(postgres_database, tmp_path)
+    with simulated(200) as servers:
+        await installation.connect_all(servers)
+        with served(installation.settings, 2) as (victim, survivor):
+            await installation.ask_for_all()
+            await installation.ended(200)
+            await synced_once_each(installation, 200)
+            await installation.ask_for_all()
+            while not (held := await installation.running_in(victim)):
+                await asyncio.sleep(0.05)
+            victim.process.kill()
+            async with asyncio.timeout(120):
+                while [job for job in await installation.jobs() if job.id in held and job.state in OPEN]:
+                    await asyncio.sleep(0.1)
+            await installation.ended(400)
+            assert survivor.stop() == 0
+    jobs, runs = await installation.jobs(), await installation.runs()
+    taken_over = [job for job in jobs if job.attempts > 1]
+    assert {job.id for job in taken_over} <= held
+    assert taken_over
+    assert all(f"/{survivor.process.pid}/" in (job.worker or "") for job in taken_over)
+    assert {run.status for run in runs} == {"succeeded"}
+    assert Counter(Counter(run.integration_id for run in runs).values()) == {2: 200}
+    for integration_id in {run.integration_id for run in runs}:
+        later, earlier = [run for run in runs if run.integration_id == integration_id]
+        assert earlier.finished_at is not None
+        assert earlier.finished_at <= later.started_at
+    assert len(await installation.world.assets()) == 3 * 200
 
 
-async def _many_due(installation: Installation, count: int, *, processes: int) -> None:
+@contextmanager
+def simulated(count: int) -> Iterator[list[SimulatorServer]]:
+    """So many servers."""
     servers = [
         SimulatorServer(FleetSpec(agents=3, seed=n), host=f"127.0.0.{n + 2}", frozen=True)
         for n in range(count)
     ]
-    try:
-        for number, server in enumerate(servers):
-            server.start()
-            await installation.connect(server, f"Server {number}")
-        serving = [Serving(installation.settings) for _ in range(processes)]
-        try:
-            for each in serving:
-                each.ready()
-            # Both wait for the same moment: the next tick of either takes it.
-            await installation.have_due()
-            await _ticked(installation)
-            await installation.ended(count)
-        finally:
-            codes = [each.stop() for each in serving]
-            for each in serving:
-                each.close()
-    finally:
+    with ExitStack() as running:
         for server in servers:
-            server.stop()
-    assert codes == [0] * processes
-    runs = await installation.runs()
-    assert len(runs) == count
+            running.enter_context(server)
+        yield servers
+
+
+@contextmanager
+def served(settings: dict[str, str], count: int) -> Iterator[list[Serving]]:
+    """So many processes that serve; what the test leaves of them is put away."""
+    processes = [Serving(settings) for _ in range(count)]
+    try:
+        for each in processes:
+            each.ready()
+        yield processes
+    finally:
+        for each in processes:
+            each.close()
+
+
+async def synced_once_each(installation: Installation, count: int) -> None:
+    """Every integration has one run, and two workers did them."""
+    runs, jobs = await installation.runs(), await installation.jobs()
+    assert len(runs) == len(jobs) == count
     assert len({run.integration_id for run in runs}) == count
     assert {run.status for run in runs} == {"succeeded"}
-    world = installation.world
-    async with world.database.read(world.scope) as session:
-        jobs = await JobService(session, world.scope).list(kinds=["sync_devices"], limit=1000)
-    assert len(jobs) == count
-    workers = {job.worker for job in jobs}
-    assert len(workers) == processes
-    assert len(await world.assets()) == 3 * count
-
-
-async def _ticked(installation: Installation) -> None:
-    """Tick in this process, as a third one would: the others' next tick may be a minute away."""
-    world = installation.world
-    await ScheduleTicker(world.database, world.box).tick()
+    assert len({job.worker for job in jobs}) == 2
+    assert len(await installation.world.assets()) == 3 * count

@@ -6,8 +6,10 @@ from typing import Annotated
 
 import typer
 
+from muster.accounts.permissions import Role
 from muster.accounts.schemas import view
-from muster.accounts.service import Role, UserService
+from muster.accounts.service import UserService
+from muster.accounts.setup import SetupService
 from muster.terminal import LimitOption, Terminal, command, group, secret_from
 
 commands = group("user", "The people of a tenant.")
@@ -56,3 +58,13 @@ async def list_(terminal: Terminal, limit: LimitOption = 1000) -> None:
         {"email": "E-mail", "role": "Role", "is_active": "Active", "user_id": "Id", "created_at": "Created"},
         empty="There is no user yet. Make one: muster user create EMAIL --role admin",
     )
+
+
+@command
+async def setup_token(terminal: Terminal) -> None:
+    """Make the one-time token of the first run anew, for the page that `muster serve` shows first."""
+    async with terminal.database.write(system=True) as session:
+        token = await SetupService(session).new_token()
+    if not terminal.output.json({"setup_token": token}):
+        terminal.output.say(f"Setup token: {token}")
+        terminal.output.say("It is good for one use within 24 hours; earlier ones are not any more.")

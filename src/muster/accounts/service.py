@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import unicodedata
 from collections.abc import Sequence
-from enum import StrEnum
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -13,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muster import clock
 from muster.accounts.models import User
 from muster.accounts.passwords import hash_password
+from muster.accounts.permissions import Role
 from muster.accounts.repository import UserRepository
 from muster.db.types import new_id
 from muster.errors import Conflict, InvalidInput
@@ -20,14 +20,6 @@ from muster.tenancy import TenantScope
 
 # RFC 5321, 4.5.3.1: 64 before the @, 254 in a path.
 _LOCAL_LIMIT, _ADDRESS_LIMIT = 64, 254
-
-
-class Role(StrEnum):
-    """What a user may do: everything, the daily work, or look."""
-
-    ADMIN = "admin"
-    TECHNICIAN = "technician"
-    VIEWER = "viewer"
 
 
 class UserService:
@@ -48,9 +40,11 @@ class UserService:
             tenant_id=self.scope.tenant_id,
             user_id=new_id(),
             email=address,
+            name=None,
             password_hash=await asyncio.to_thread(hash_password, password),
             role=role.value,
             is_active=True,
+            last_login_at=None,
             created_at=clock.now(),
         )
         try:

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import psutil
 
+# A process of this host that is there but was silent for this long hangs, or was stopped. Should it wake up,
+# it finds that what it had is fenced: a job by its attempt, a run by its lease.
+HUNG = timedelta(minutes=5)
+
 
 def host() -> str:
     """The host and, where there are any, the process namespace: pids mean nothing outside of it."""
@@ -24,18 +28,20 @@ def owner() -> str:
 
 
 def is_dead(name: str | None, heartbeat_at: datetime, now: datetime, silence: timedelta) -> bool:
-    """Whether the process of that name is gone; on another host: whether it was silent for longer than
-    `silence`. Nobody's (None) is dead.
+    """Whether the process of that name is gone, or was silent for longer than HUNG; on another host: whether
+    it was silent for longer than `silence`. Nobody's (None) is dead; who asks is not.
     """
     if name is None:
         return True
     place, _, process = name.rpartition("/")[0].rpartition("/")
     started = name.rpartition("/")[2]
+    silent = now - heartbeat_at
     if place != host():
-        return now - heartbeat_at > silence
+        return silent > silence
     try:
         found = psutil.Process(int(process))
         # A killed process that nobody has waited for yet keeps its pid, but does nothing any more.
-        return f"{found.create_time():.2f}" != started or found.status() == psutil.STATUS_ZOMBIE
+        gone = f"{found.create_time():.2f}" != started or found.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
+    return gone or (silent > HUNG and found.pid != os.getpid())

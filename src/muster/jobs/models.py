@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from muster.db.types import Base, TenantOwned, new_id, of_tenant
 
-_OPEN = "state IN ('requested', 'started')"
+# A query must say it in these words, not with parameters, or SQLite does not use the indexes below.
+IS_OPEN = "state IN ('requested', 'started')"
 
 
 class JobRequest(TenantOwned, Base):
@@ -31,8 +32,8 @@ class JobRequest(TenantOwned, Base):
             "tenant_id",
             "dedup_key",
             unique=True,
-            sqlite_where=text(_OPEN),
-            postgresql_where=text(_OPEN),
+            sqlite_where=text(IS_OPEN),
+            postgresql_where=text(IS_OPEN),
         ),
         Index(None, "tenant_id", "requested_at"),
         # What relays look for, over all tenants: the open ones, which are few.
@@ -40,8 +41,8 @@ class JobRequest(TenantOwned, Base):
             "ix_job_requests_state",
             "state",
             "not_before",
-            sqlite_where=text(_OPEN),
-            postgresql_where=text(_OPEN),
+            sqlite_where=text(IS_OPEN),
+            postgresql_where=text(IS_OPEN),
         ),
     )
 

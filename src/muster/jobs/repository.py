@@ -6,15 +6,16 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
 from muster.db.types import table_of
-from muster.jobs.models import JobRequest, Worker
-from muster.jobs.types import OPEN, JobState, JobView
+from muster.jobs.models import IS_OPEN, JobRequest, Worker
+from muster.jobs.types import JobState, JobView
 
 _jobs = table_of(JobRequest)
+_is_open = text(IS_OPEN)
 # Any number that no other advisory lock of Muster's has.
 _CLAIMING = 7_301_902
 
@@ -28,7 +29,7 @@ class JobRepository(TenantRepository):
 
     async def open(self, dedup_key: str) -> JobView | None:
         """The open job of that key, or None."""
-        return await self._one(and_(_jobs.c.dedup_key == dedup_key, _jobs.c.state.in_(OPEN)))
+        return await self._one(and_(_jobs.c.dedup_key == dedup_key, _is_open))
 
     async def jobs(self, states: Sequence[str], kinds: Sequence[str], *, limit: int) -> list[JobView]:
         """Jobs, newest first; without states or kinds all of them."""
@@ -76,16 +77,16 @@ class RelayRepository:
         """Every job that some worker has: whose, in which lane, which worker."""
         statement = select(
             _jobs.c.tenant_id, _jobs.c.job_id, _jobs.c.lane, _jobs.c.worker, _jobs.c.cancel_requested_at
-        ).where(_jobs.c.state == JobState.STARTED)
+        ).where(_is_open, _jobs.c.state == JobState.STARTED)
         return (await self.session.execute(statement)).mappings().all()
 
     async def owner(self, job_id: UUID) -> RowMapping | None:
-        """Whose job this is, and what it takes to do it."""
+        """Whose open job this is, and what it takes to do it."""
         columns = (_jobs.c.tenant_id, _jobs.c.kind, _jobs.c.payload, _jobs.c.state, _jobs.c.attempts)
-        statement = select(*columns, _jobs.c.worker, _jobs.c.requested_by, _jobs.c.cancel_requested_at)
-        return (
-            (await self.session.execute(statement.where(_jobs.c.job_id == job_id))).mappings().one_or_none()
+        statement = select(*columns, _jobs.c.worker, _jobs.c.requested_by, _jobs.c.cancel_requested_at).where(
+            _is_open, _jobs.c.job_id == job_id
         )
+        return (await self.session.execute(statement)).mappings().one_or_none()
 
     async def finished_before(self, moment: datetime, *, limit: int) -> Sequence[RowMapping]:
         """Jobs that ended before a moment, oldest first."""
@@ -104,7 +105,7 @@ class RelayRepository:
             func.count().filter(_is_due(now)).label("requested"),
             func.count().filter(state == JobState.STARTED).label("started"),
             func.count().filter(state == JobState.REQUESTED, _jobs.c.not_before > now).label("delayed"),
-        ).where(state.in_(OPEN))
+        ).where(_is_open)
         return dict((await self.session.execute(statement)).mappings().one())
 
     async def workers(self) -> Sequence[Worker]:
@@ -117,7 +118,7 @@ class RelayRepository:
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    return and_(_jobs.c.state == JobState.REQUESTED, _jobs.c.not_before <= now)
+    return and_(_is_open, _jobs.c.state == JobState.REQUESTED, _jobs.c.not_before <= now)
 
 
 def _view(row: RowMapping) -> JobView:

@@ -11,7 +11,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from muster.db.types import Base, TenantOwned
 
-_DUE = "enabled AND next_run_at IS NOT NULL"
+# A query must say it in these words, not with parameters, or SQLite does not use the index below.
+CAN_BE_DUE = "enabled AND next_run_at IS NOT NULL"
 
 
 class Schedule(TenantOwned, Base):
@@ -31,7 +32,12 @@ class Schedule(TenantOwned, Base):
             ondelete="CASCADE",
         ),
         # What the tick looks for, over all tenants.
-        Index("ix_sync_schedules_due", "next_run_at", sqlite_where=text(_DUE), postgresql_where=text(_DUE)),
+        Index(
+            "ix_sync_schedules_due",
+            "next_run_at",
+            sqlite_where=text(CAN_BE_DUE),
+            postgresql_where=text(CAN_BE_DUE),
+        ),
     )
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)

@@ -6,17 +6,18 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import RowMapping, and_, func, or_, select
+from sqlalchemy import RowMapping, and_, func, or_, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
 from muster.db.types import table_of
-from muster.schedules.models import Schedule
+from muster.schedules.models import CAN_BE_DUE, Schedule
 from muster.schedules.schemas import ScheduleView
 from muster.schedules.types import Due
 from muster.tenancy import TenantScope
 
 _schedules = table_of(Schedule)
+_can_be_due = text(CAN_BE_DUE)
 _columns = tuple(_schedules.c[name] for name in ScheduleView.__struct_fields__)
 
 
@@ -55,7 +56,7 @@ class TickRepository:
                 _schedules.c.next_run_at,
                 _schedules.c.paused_code,
             )
-            .where(_schedules.c.enabled, _schedules.c.next_run_at <= now)
+            .where(_can_be_due, _schedules.c.next_run_at <= now)
             .order_by(_schedules.c.next_run_at)
             .limit(limit)
         )
@@ -85,7 +86,7 @@ class TickRepository:
     async def backlog(self, before: datetime) -> tuple[int, datetime | None]:
         """How many schedules have been due since before a moment, and since when the first."""
         statement = select(func.count(), func.min(_schedules.c.next_run_at)).where(
-            _schedules.c.enabled, _schedules.c.next_run_at < before
+            _can_be_due, _schedules.c.next_run_at < before
         )
         count, oldest = (await self.session.execute(statement)).one()
         return count, oldest

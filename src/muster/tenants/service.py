@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -35,6 +36,11 @@ class TenantService:
     async def list(self, *, limit: int | None = None) -> Sequence[Tenant]:
         """The tenants by name."""
         return await self.tenants.all(limit=limit)
+
+    async def name(self, tenant_id: UUID) -> str | None:
+        """What a tenant is called; None when there is none with this id."""
+        tenant = await self.tenants.by_id(tenant_id)
+        return None if tenant is None else tenant.name
 
     async def resolve(self, reference: str | None, *, actor: str | None = None) -> TenantScope:
         """The scope of the tenant meant by id or by name in any case; without a reference the only one.

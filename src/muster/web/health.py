@@ -8,6 +8,8 @@ from litestar import MediaType, Response, get
 from litestar.handlers import HTTPRouteHandler
 from prometheus_client import CONTENT_TYPE_LATEST
 
+from muster.web.security import PUBLIC
+
 # Names what was looked at, and what is wrong with it; None where nothing is.
 Verdicts = Mapping[str, str | None]
 
@@ -19,17 +21,17 @@ def health_routes(
 ) -> Sequence[HTTPRouteHandler]:
     """The three routes. They need no login: they name no tenant and no server."""
 
-    @get("/healthz", sync_to_thread=False)
+    @get("/healthz", opt=PUBLIC, include_in_schema=False, sync_to_thread=False)
     def healthz() -> Response[dict[str, object]]:
         """200 while everything that has to run in this process runs; it asks nobody else."""
         return _answer(alive())
 
-    @get("/readyz")
+    @get("/readyz", opt=PUBLIC, include_in_schema=False)
     async def readyz() -> Response[dict[str, object]]:
         """200 when requests and jobs can be served: the database answers and has the right schema."""
         return _answer({**alive(), **await ready()})
 
-    @get("/metrics", media_type=MediaType.TEXT)
+    @get("/metrics", opt=PUBLIC, include_in_schema=False, media_type=MediaType.TEXT)
     async def metrics_() -> Response[bytes]:
         """Gauges and counters in Prometheus' text format."""
         return Response(await metrics(), headers={"content-type": CONTENT_TYPE_LATEST})
