@@ -90,7 +90,7 @@ system_packages() {
 
 # The pages' third-party files come from npm. Where there is no Node, a Python package brings one.
 npm() {
-    if command -v npm >/dev/null; then
+    if type -P npm >/dev/null; then
         command npm "$@"
         return
     fi
