@@ -29,6 +29,8 @@ class Serving:
                 env={**kept, "MUSTER_LOG_LEVEL": "info", "MUSTER_LOG_FORMAT": "json", **settings},
             )
         self.url = ""
+        # Of the first run; empty once there is a user.
+        self.setup_token = ""
 
     @property
     def log(self) -> str:
@@ -46,7 +48,9 @@ class Serving:
             line = self.process.stdout.readline().decode()
             assert line, self.log
             text += line
-        self.url = json.loads(text)["url"]
+        said = json.loads(text)
+        self.url = said["url"]
+        self.setup_token = said["setup_token"] or ""
         return self
 
     def get(self, path: str) -> httpx2.Response:
