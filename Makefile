@@ -13,7 +13,7 @@ WORKERS ?= 2
 ARGS ?=
 
 .PHONY: help setup setup-runtime demo test test-fast soak lint format types imports check check-promises \
-	pictures bench coverage audit lock wheel clean
+	pictures screenshots bench coverage audit lock wheel clean
 
 help: ## List the commands
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -57,6 +57,10 @@ check-promises: setup ## Every finished promise has a living test
 
 pictures: setup ## Make the pictures of the documentation
 	@$(PY) scripts/make_pictures.py
+	@$(PY) -m scripts.make_screenshots --guide
+
+screenshots: setup ## Take pictures of every page, light and dark, desktop and phone, into build/
+	@$(PY) -m scripts.make_screenshots $(ARGS)
 
 bench: setup ## Measure performance and write docs/performance.md
 	@$(PY) -m benchmarks $(ARGS)

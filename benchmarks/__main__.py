@@ -1,5 +1,5 @@
-"""`python -m benchmarks`: measure device syncs beside their floor, and small writes beside device syncs, and
-write docs/performance.md.
+"""`python -m benchmarks`: measure device syncs beside their floor, small writes beside device syncs, and
+pages of many assets; write docs/performance.md.
 """
 
 from __future__ import annotations
@@ -23,9 +23,11 @@ from benchmarks.values import (
     DownloadResult,
     Fleet,
     Measured,
+    MeasuredPages,
     MeasuredWaits,
     MemoryResult,
     Order,
+    PagesResult,
     Prepared,
     Results,
     StoreResult,
@@ -45,7 +47,10 @@ CASES = (("cold", "full"), ("warm", "full"), ("incremental", "incremental"))
 WRITES_FLEETS = (Fleet(agents=10_000),)
 WRITES_CASES = (("cold", "full"), ("incremental", "incremental"))
 WRITES, QUICK_WRITES = 400, 10
-SUBJECTS = ("pace", "memory", "writes")
+PAGES_FLEET = Fleet(agents=200)
+PAGES_ASSETS, QUICK_PAGES_ASSETS = 100_000, 1_000
+PAGES_ASKED, QUICK_PAGES_ASKED = 40, 2
+SUBJECTS = ("pace", "memory", "writes", "pages")
 
 
 def run_step(order: Order, result: type[T]) -> T:
@@ -97,6 +102,16 @@ class Bench:
                         order, step="small_writes", mode=mode, apart=apart, writes=least
                     )
                     yield MeasuredWaits(fleet, kind.name, name, apart, run_step(asked, WaitsResult))
+
+    def pages(self, kind: Databases, *, assets: int, asked: int) -> MeasuredPages:
+        """Pages of many assets; the simulated server is there for the connection's check alone."""
+        say(f"{assets:,} assets, {kind.name}, pages")
+        with (
+            simulator(PAGES_FLEET) as (server_url, api_key),
+            self._prepared(PAGES_FLEET, kind, server_url, api_key) as order,
+        ):
+            wanted = msgspec.structs.replace(order, step="pages", assets=assets, asked=asked)
+            return MeasuredPages(kind.name, run_step(wanted, PagesResult))
 
     def _cases(self, fleet: Fleet, kind: Databases, order: Order) -> Iterator[Measured]:
         empty = kind.copy(order.database_url, "bare")
@@ -155,7 +170,7 @@ def arguments() -> argparse.Namespace:
         choices=SUBJECTS,
         action="append",
         help="one subject, or several of them: the pace of syncs, their memory (not with --quick), the small "
-        "writes beside them (on SQLite); default: all",
+        "writes beside them (on SQLite), pages of many assets; default: all",
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "performance.md", help="the page to write"
@@ -179,6 +194,9 @@ def measured(
         for fleet in QUICK_FLEETS if quick else WRITES_FLEETS:
             for kind in files:
                 results.writes.extend(bench.small_writes(fleet, kind, QUICK_WRITES if quick else WRITES))
+    if "pages" in subjects:
+        assets, asked = (QUICK_PAGES_ASSETS, QUICK_PAGES_ASKED) if quick else (PAGES_ASSETS, PAGES_ASKED)
+        results.pages.extend(bench.pages(kind, assets=assets, asked=asked) for kind in databases)
     return results
 
 

@@ -12,7 +12,16 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks.values import Fleet, Measured, MeasuredWaits, MemoryResult, Results, Spent, percentile
+from benchmarks.values import (
+    Fleet,
+    Measured,
+    MeasuredWaits,
+    MemoryResult,
+    PagesResult,
+    Results,
+    Spent,
+    percentile,
+)
 from muster import clock
 
 # The pace that is promised beside the download, of 10,000 light agents: seconds and statements at most.
@@ -21,6 +30,7 @@ _PROMISED = {"cold": (4.0, None), "warm": (1.5, 50), "incremental": (1.5, 50)}
 _PROMISED_RATIO = 2.5
 _PROMISED_MB = 250
 _PROMISED_WAIT_MS = 250
+_PROMISED_PAGE_MS = 150
 
 _INTRODUCTION = """\
 # Performance
@@ -57,6 +67,14 @@ it. All the while small writes come at a steady pace, 40 a second: a row and the
 transaction of their own, as a request makes them; from the process that syncs, on the same event loop, or
 from another one on the same file. Milliseconds from the moment a write is due until it is committed, so that
 a loop which is too busy to begin it counts too. *Alone* is the same stream just before, without a sync.
+"""
+
+
+_PAGES = """\
+Pages as a logged-in browser asks for them, one after the other, through the whole application in one process:
+session, permissions, queries, template, compression. Milliseconds until the last byte of the answer, and of
+this process's processors (SQLite's work counts there, PostgreSQL's does not). The floor is the same list of a
+tenant without assets: what every page costs, whatever is on it.
 """
 
 
@@ -99,6 +117,10 @@ def page(results: Results, conditions: Conditions) -> str:
         parts += ["## Memory of a large full sync\n", _memory(results.memory)]
     if results.writes:
         parts += ["## Small writes beside a sync\n", _WRITES, _waits(results.writes)]
+    for measured in results.pages:
+        pages = measured.pages
+        title = f"## Pages of {pages.assets:,} assets of {pages.clients} clients, {measured.database}\n"
+        parts += [title, _PAGES, _pages(pages)]
     return "\n".join(parts)
 
 
@@ -196,6 +218,15 @@ def _waits(results: Sequence[MeasuredWaits]) -> str:
     return _table([*head, "p50", "p95", "p99", "max", "alone p50", "alone p99"], lines)
 
 
+def _pages(pages: PagesResult) -> str:
+    lines = [
+        [case.name, *(f"{value * 1000:.0f}" for value in (case.p50, case.p95, case.cpu))]
+        for case in (pages.floor, *pages.cases)
+    ]
+    lines[0][0] = f"floor: {pages.floor.name}"
+    return _table(["page", "p50 ms", "p95 ms", "CPU p50 ms"], lines)
+
+
 def _promised(results: Results) -> str:
     lines = []
     for row in results.pace:
@@ -227,6 +258,12 @@ def _promised(results: Results) -> str:
         for result in results.writes
         if _is_promised(result.fleet)
     ]
+    for measured in results.pages:
+        slowest = max(measured.pages.cases, key=lambda case: case.p95)
+        where = (
+            f"{measured.pages.assets:,} assets, {measured.database}: slowest page ({slowest.name}), p95 ms"
+        )
+        lines.append([where, f"under {_PROMISED_PAGE_MS}", f"{slowest.p95 * 1000:.0f}"])
     if not lines:
         return "Not measured in this run.\n"
     return _table(["what", "promised", "measured"], lines)

@@ -30,7 +30,6 @@ from muster.tenancy import TenantScope
 
 # As many as a busy office makes.
 _A_SECOND = 40
-_ALONE_SECONDS = 5.0
 
 
 class Stream:
@@ -77,6 +76,8 @@ async def stream(order: Order) -> list[Write]:
     async with open_application(load_settings(order)) as application:
         source = Stream(application.database, _scope(order))
         async with source.flowing():
+            # Whoever started it waits for this line: it has begun to write.
+            print(flush=True)
             await asyncio.to_thread(sys.stdin.buffer.read)
         return source.done
 
@@ -88,9 +89,7 @@ async def measure(order: Order) -> WaitsResult:
             return await _beside_apart(order, application, work)
         source = Stream(application.database, _scope(order))
         async with source.flowing():
-            begun = clock.now()
-            await asyncio.sleep(_ALONE_SECONDS)
-            alone = (begun, clock.now())
+            alone = await _alone(order)
             runs = await _syncs(order, application, work)
         return _result(source.done, alone, runs)
 
@@ -103,20 +102,24 @@ async def _beside_apart(order: Order, application: Application, work: Background
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
     )
-    if child.stdin is None:
-        raise RuntimeError("a process without the input that was asked for")
+    if child.stdin is None or child.stdout is None:
+        raise RuntimeError("a process without the pipes that were asked for")
     # A line, since the end of the input is what ends the stream.
     child.stdin.write(msgspec.json.encode(msgspec.structs.replace(order, step="stream")) + b"\n")
     await child.stdin.drain()
-    # It has to open the database before it can write.
-    await asyncio.sleep(_ALONE_SECONDS)
-    begun = clock.now()
-    await asyncio.sleep(_ALONE_SECONDS)
-    alone = (begun, clock.now())
+    await child.stdout.readline()
+    alone = await _alone(order)
     runs = await _syncs(order, application, work)
     child.stdin.close()
     answer, _ = await child.communicate()
     return _result(msgspec.json.decode(answer, type=list[Write]), alone, runs)
+
+
+async def _alone(order: Order) -> tuple[datetime, datetime]:
+    """A while without a sync, half as long as the syncs are to take at least."""
+    begun = clock.now()
+    await asyncio.sleep(order.writes / _A_SECOND / 2)
+    return begun, clock.now()
 
 
 async def _syncs(order: Order, application: Application, work: Background) -> list[RunView]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream"]
+Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream", "pages"]
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -35,6 +35,7 @@ class Request(msgspec.Struct, frozen=True):
 class Order(msgspec.Struct, kw_only=True):
     """What a fresh process is to do. Tenant and integration are known once a database is prepared; `apart`
     has small writes come from another process than the one that syncs, `writes` is how many there must be.
+    Of pages, `assets` is how many there are, `asked` how often each page is asked for.
     """
 
     step: Step
@@ -50,6 +51,8 @@ class Order(msgspec.Struct, kw_only=True):
     written_url: str | None = None
     apart: bool = False
     writes: int = 400
+    assets: int = 100_000
+    asked: int = 40
 
 
 class Prepared(msgspec.Struct):
@@ -166,12 +169,41 @@ class MeasuredWaits(msgspec.Struct):
         return "another process" if self.apart else "the same process"
 
 
+class PageCase(msgspec.Struct, frozen=True):
+    """A page asked for again and again: seconds until its last byte, and `cpu`, the median of this process's
+    processor time.
+    """
+
+    name: str
+    path: str
+    p50: float
+    p95: float
+    cpu: float
+
+
+class PagesResult(msgspec.Struct, kw_only=True):
+    """Pages beside their floor: the same list of a tenant that has no asset."""
+
+    assets: int
+    clients: int
+    floor: PageCase
+    cases: list[PageCase]
+
+
+class MeasuredPages(msgspec.Struct):
+    """Pages on one kind of database."""
+
+    database: str
+    pages: PagesResult
+
+
 class Results(msgspec.Struct):
     """All that one run of the benchmarks measured."""
 
     pace: list[Measured] = []
     memory: list[MemoryResult] = []
     writes: list[MeasuredWaits] = []
+    pages: list[MeasuredPages] = []
 
 
 def percentile(values: list[float], percent: float) -> float:

@@ -13,6 +13,7 @@ pytest_plugins = [
     "tests.support.cli",
     "tests.support.recordings",
     "tests.support.skips",
+    "tests.support.time",
 ]
 
 # No test is judged by the clock. In CI the examples are the same every time, so that red means changed code.

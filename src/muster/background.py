@@ -1,11 +1,13 @@
-"""What runs without being asked: the worker's engine, the tick of the schedules, the relay of events.
+"""What runs without being asked: the worker's engine, the tick of the schedules, the relay of events, the
+sampler of the fleet.
 
-Every process that works runs all three; any number of them may.
+Every process that works runs all of them; any number of them may.
 """
 
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -23,7 +25,7 @@ log = structlog.get_logger(__name__)
 
 
 class Background:
-    """The three loops of a process, while they run."""
+    """The loops of a process, while they run."""
 
     def __init__(self, engine: JobEngine, loops: Mapping[str, asyncio.Task[None]]) -> None:
         self.engine = engine
@@ -56,21 +58,28 @@ async def background(
         bootstrap.subscribers(),
         timedelta(days=settings.event_retention_days),
     )
+    sampler = bootstrap.fleet_sampler(application)
     stop = asyncio.Event()
+    # What the start has made stays: looked at again by each full collection, it would stop the event loop,
+    # and with it every request, for a tenth of a second.
+    gc.freeze()
     async with engine.running():
         loops = {
             "tick": asyncio.create_task(ticker.run(), name="muster-tick"),
             "relay": asyncio.create_task(relay.run(stop), name="muster-relay"),
+            "sampler": asyncio.create_task(sampler.run(), name="muster-sampler"),
         }
         for loop in loops.values():
             loop.add_done_callback(_report)
         try:
             yield Background(engine, loops)
         finally:
-            # The relay ends between two batches; a tick that is cut off leaves nothing half done.
+            # The relay ends between two batches; the others leave nothing half done when they are cut off.
             stop.set()
             loops["tick"].cancel()
+            loops["sampler"].cancel()
             await asyncio.wait(loops.values())
+            gc.unfreeze()
 
 
 def _report(loop: asyncio.Task[None]) -> None:

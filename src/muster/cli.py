@@ -13,14 +13,13 @@ from rich.text import Text
 from typer.exceptions import TyperException
 
 from muster import __version__, bootstrap, doctor, encryption
-from muster.accounts.commands import setup_token
-from muster.app import serve
 from muster.bootstrap import logs
 from muster.db import backup, migrate
 from muster.demo import demo
 from muster.errors import InvalidInput
 from muster.output import Output, plain
 from muster.providers.contract import CheckResult
+from muster.serve import serve
 from muster.settings import make_data_dir
 from muster.terminal import (
     FAILED,
@@ -175,7 +174,8 @@ def show_check(output: Output, result: CheckResult) -> None:
     output.say("Everything is in order." if result.ok else "Muster cannot work like this.")
 
 
-app.command("setup-token", epilog="Example: muster setup-token")(setup_token)
+for _name, _command in bootstrap.lone_commands().items():
+    app.command(_name, epilog=f"Example: muster {_name}")(_command)
 app.command("worker", epilog="Example: muster worker")(bare_command(worker))
 app.command("serve", epilog="Example: muster serve --host 0.0.0.0 --port 8080")(bare_command(serve))
 app.command("demo", epilog="Example: muster demo --agents 1000 --once")(bare_command(demo))

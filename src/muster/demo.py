@@ -10,7 +10,7 @@ import signal
 import sys
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -19,7 +19,7 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
-from muster import clock
+from muster import bootstrap, clock
 from muster.accounts.permissions import Role
 from muster.accounts.service import UserService
 from muster.assets.service import AssetService
@@ -31,6 +31,7 @@ from muster.integrations.service import IntegrationService
 from muster.mappings.service import MappingService
 from muster.output import Output, plain
 from muster.providers.contract import AgentStatus
+from muster.serve import HOST, PORT, listen
 from muster.settings import Settings
 from muster.simulator import FleetSpec, SimulatorServer
 from muster.sync.schemas import Preview, RunView
@@ -58,7 +59,12 @@ async def demo(
     *,
     agents: Annotated[int, typer.Option(min=1, max=100_000, help="How many agents the fleet has.")] = 250,
     seed: Annotated[int, typer.Option(min=0, help="Equal seeds give equal fleets.")] = 1,
-    once: Annotated[bool, typer.Option("--once", help="End when it is done; else it runs on.")] = False,
+    once: Annotated[
+        bool, typer.Option("--once", help="End when it is done; else it serves the pages until Ctrl-C.")
+    ] = False,
+    port: Annotated[
+        int, typer.Option(help="Port of the pages; 0 takes a free one.", min=0, max=65_535)
+    ] = PORT,
     data_dir: Annotated[
         Path | None, typer.Option(help="Keep the demo's data in this folder; else it goes when it ends.")
     ] = None,
@@ -73,14 +79,22 @@ async def demo(
                 f"Simulated Tactical RMM {server.state.version} at {server.url}: {agents} agents."
             )
             password = secrets.token_urlsafe(15)
-            async with bare.open(settings) as application:
+            async with bootstrap.open_application(settings) as application:
                 fleet = await _Demo(application, bare.output).run(server, password)
-            if not bare.output.json(_as_json(server, fleet, folder if data_dir or not once else None)):
-                _show(bare.output, fleet)
-                _say_what_next(bare.output, server, folder, password, kept=data_dir is not None, once=once)
-            sys.stdout.flush()
-            if not once:
-                await _until_stopped()
+
+                def tell(url: str | None = None) -> None:
+                    kept = folder if data_dir or not once else None
+                    if not bare.output.json(_as_json(server, fleet, kept, url)):
+                        _show(bare.output, fleet)
+                        _say_what_next(
+                            bare.output, server, folder, password, kept=data_dir is not None, url=url
+                        )
+                    sys.stdout.flush()
+
+                if once:
+                    tell()
+                else:
+                    await listen(application, host=HOST, port=port, worker=True, listening=tell)
 
 
 @contextmanager
@@ -210,8 +224,9 @@ def _succeeded(run: RunView | Preview) -> RunView:
     )
 
 
-def _as_json(server: SimulatorServer, fleet: Fleet, folder: Path | None) -> dict[str, Any]:
+def _as_json(server: SimulatorServer, fleet: Fleet, folder: Path | None, url: str | None) -> dict[str, Any]:
     return {
+        "url": url,
         "simulator": {
             "url": server.url,
             "version": server.state.version,
@@ -245,16 +260,17 @@ def _show(output: Output, fleet: Fleet) -> None:
 
 
 def _say_what_next(
-    output: Output, server: SimulatorServer, folder: Path, password: str, *, kept: bool, once: bool
+    output: Output, server: SimulatorServer, folder: Path, password: str, *, kept: bool, url: str | None
 ) -> None:
     muster = _program()
-    if once and not kept:
+    if url is None and not kept:
         output.say("Nothing of this was kept. To look around in it, run one of:")
-        output.say(f"  {muster} demo                                    runs on until Ctrl-C")
+        output.say(f"  {muster} demo                                    shows its pages until Ctrl-C")
         output.say(f"  {muster} demo --once --data-dir muster-demo      ends, and keeps the data")
-        output.say(f"Your own server: {muster} tenant create NAME, then {muster} integration add --help")
+        output.say(f"Your own server: {muster} serve, then follow what it says.")
         return
-    if not once:
+    if url is not None:
+        output.say(f"Open {url} and log in as {ADMINISTRATOR} with the password {password}")
         output.say(f"The simulator runs on at {server.url} until Ctrl-C. In another terminal:")
     else:
         output.say("The data is kept. Try:")
@@ -263,10 +279,11 @@ def _say_what_next(
     output.say(f"  {muster} integration show {INTEGRATION}")
     output.say(f"  {muster} mapping list {INTEGRATION}")
     output.say(f"  {muster} run list")
-    if not once:
+    if url is not None:
         output.say(f"  {muster} sync devices {INTEGRATION} --incremental --plan")
         output.say(f"  {muster} sync devices {INTEGRATION}")
-    output.say(f"Administrator: {ADMINISTRATOR}, password {password}")
+    else:
+        output.say(f"Administrator: {ADMINISTRATOR}, password {password}")
 
 
 def _program() -> str:
@@ -284,12 +301,3 @@ def _end_on_sigterm() -> None:
     task = asyncio.current_task()
     if task is not None:
         asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-
-
-async def _until_stopped() -> None:
-    with suppress(asyncio.CancelledError):
-        await asyncio.Event().wait()
-    task = asyncio.current_task()
-    if task is not None:
-        # This cancellation has done its part; what is put away now may wait for things.
-        task.uncancel()

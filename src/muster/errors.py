@@ -29,9 +29,20 @@ class MusterError(Exception):
 
 
 class InvalidInput(MusterError):
-    """Something given from outside cannot be used; nothing was changed."""
+    """Something given from outside cannot be used; nothing was changed.
+
+    `field` names the one that is wrong, where there are several; `fault` is the message without that name,
+    to stand beside the field.
+    """
 
     code = "invalid_input"
+
+    def __init__(
+        self, message: str, *, remedy: str | None = None, code: str | None = None, field: str | None = None
+    ) -> None:
+        super().__init__(f"{field}: {message}" if field else message, remedy=remedy, code=code)
+        self.field = field
+        self.fault = message
 
 
 class NotFound(MusterError):

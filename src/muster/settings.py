@@ -250,7 +250,7 @@ VARIABLES: dict[str, Variable] = _variables()
 
 # Secrets that a command takes from the environment in place of a prompt; read by the command alone.
 COMMAND_SECRETS: dict[str, str] = {
-    "MUSTER_USER_PASSWORD": "Password of the user that `muster user create` makes.",
+    "MUSTER_USER_PASSWORD": "Password for `muster user create` and `muster user password`.",
     "MUSTER_API_KEY": "API key for `muster integration add` and `update`.",
     "MUSTER_PASSWORD": "Password of the RMM user for `muster integration add` and `update`.",
     "MUSTER_TOTP_SECRET": "TOTP secret of the RMM user for `muster integration add` and `update`.",

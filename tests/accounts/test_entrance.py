@@ -23,7 +23,7 @@ async def _token(database: Database) -> str:
 async def test_the_first_run_makes_the_administrator_and_logs_in(site: Site, database: Database) -> None:
     token = await _token(database)
     async with site.browser() as browser:
-        page = await browser.get("/")
+        page = await browser.get("/account")
         assert page.response.url.path == "/setup"
         assert "Acme IT" in page.text()
         wrong = {"token": "mst_0000", "email": "ann@example.com", "password": PASSWORD}
@@ -48,7 +48,7 @@ async def test_login_refuses_alike_and_leads_back(site: Site) -> None:
     async with site.logged_in() as known:
         await known.client.aclose()
     async with site.browser() as browser:
-        page = await browser.get("/runs?status=failed")
+        page = await browser.get("/audit?action=user.created")
         assert page.response.url.path == "/login"
         refusals = set()
         for email, password in (("admin@example.com", "wrong password"), ("nobody@example.com", PASSWORD)):
@@ -58,8 +58,8 @@ async def test_login_refuses_alike_and_leads_back(site: Site) -> None:
             refusals.add(page.text(".m-finding"))
         assert len(refusals) == 1
         given = {"email": "Admin@Example.com", "password": PASSWORD}
-        page = await browser.post("/login", {**given, "next": "/runs?status=failed"}, follow=False)
-        assert page.response.headers["location"] == "/runs?status=failed"
+        page = await browser.post("/login", {**given, "next": "/audit?action=user.created"}, follow=False)
+        assert page.response.headers["location"] == "/audit?action=user.created"
         page = await browser.post("/login", {**given, "next": "//evil.example/"}, follow=False)
         assert page.response.headers["location"] == "/"
 

@@ -57,7 +57,8 @@ ACROSS_TENANTS = frozenset(
     {
         "src/muster/accounts/commands.py",
         "src/muster/accounts/entrance.py",
-        "src/muster/app.py",
+        "src/muster/accounts/login.py",
+        "src/muster/assets/fleet/sampler.py",
         "src/muster/bootstrap/__init__.py",
         "src/muster/db/inspection.py",
         "src/muster/events/relay.py",
@@ -67,6 +68,7 @@ ACROSS_TENANTS = frozenset(
         "src/muster/jobs/upkeep.py",
         "src/muster/schedules/tick.py",
         "src/muster/schedules/upkeep.py",
+        "src/muster/serve.py",
         "src/muster/sync/following.py",
         "src/muster/sync/upkeep.py",
         "src/muster/web/metrics.py",

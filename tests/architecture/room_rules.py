@@ -36,8 +36,10 @@ MORE_DOORS = {
     "integrations": frozenset({"connections", "directory"}),
     # The loop that asks for what is due: run by a process, not by another room.
     "schedules": frozenset({"tick"}),
-    # Assets with the names of what they hang on: read across rooms.
-    "assets": frozenset({"listing"}),
+    # Assets with the names of what they hang on: read across rooms. A subject of its own: missing devices.
+    "assets": frozenset({"listing", "missing"}),
+    # The record of devices' absence, which the review of missing devices joins.
+    "mappings": frozenset({"missing"}),
 }
 
 # Bootstrap binds everything; migrations compare the database with every table.

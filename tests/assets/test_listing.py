@@ -44,7 +44,7 @@ async def test_a_status_is_unknown_when_its_reading_is_too_old(
             {"last_rmm_sync_at": too_old},
             where={"asset_id": online.asset_id},
         )
-    unknown = await world.all_assets(AssetFilter(status=AgentStatus.UNKNOWN))
+    unknown = await world.all_assets(AssetFilter(statuses=(AgentStatus.UNKNOWN,)))
     assert [row.asset_id for row in unknown] == [online.asset_id]
     assert (unknown[0].agent_status, unknown[0].last_known_status) == ("unknown", "online")
     assert unknown[0].uptime_seconds is None

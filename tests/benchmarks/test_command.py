@@ -13,11 +13,12 @@ ROOT = Path(__file__).resolve().parents[2]
 CASES = ["200 light, cold", "200 light, warm", "200 light, incremental"]
 
 
-def bench(folder: Path, database: str, **environ: str) -> str:
-    """The page that a quick run on one kind of database writes."""
+def bench(folder: Path, database: str, subject: str, **environ: str) -> str:
+    """The page that a quick run on one subject and one kind of database writes."""
     output = folder / "made" / "performance.md"
+    wanted = ["--quick", "--database", database, "--only", subject, "--output", str(output)]
     done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", "--database", database, "--output", str(output)],
+        [sys.executable, "-m", "benchmarks", *wanted],
         cwd=ROOT,
         env={**os.environ, **environ},
         capture_output=True,
@@ -39,7 +40,7 @@ def table(page: str, title: str) -> list[dict[str, str]]:
 
 @pytest.mark.slow
 def test_a_quick_run_measures_every_case_on_sqlite(tmp_path: Path) -> None:
-    page = bench(tmp_path, "sqlite")
+    page = bench(tmp_path, "sqlite", "pace")
     assert "## SQLite" in page
     assert "## PostgreSQL" not in page
     seconds = table(page, "Seconds:")
@@ -53,12 +54,34 @@ def test_a_quick_run_measures_every_case_on_sqlite(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_quick_run_measures_small_writes_beside_syncs(tmp_path: Path) -> None:
+    page = bench(tmp_path, "sqlite", "writes")
+    assert "Seconds:" not in page
+    rows = table(page, "## Small writes")
+    writers = ["the same process", "the same process", "another process", "another process"]
+    assert [row["written from"] for row in rows] == writers
+    assert [row["agents, case"].split(", ")[1] for row in rows] == ["cold", "incremental"] * 2
+    for row in rows:
+        assert int(row["writes"]) > 0
+        assert 0 < int(row["p50"]) <= int(row["p95"]) <= int(row["p99"]) <= int(row["max"])
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_pages_beside_their_floor(tmp_path: Path) -> None:
+    page = bench(tmp_path, "sqlite", "pages")
+    floor, *rows = table(page, "## Pages of 1,000 assets")
+    assert floor["page"].startswith("floor: ")
+    assert len(rows) > 30
+    assert all(0 < int(row["p50 ms"]) <= int(row["p95 ms"]) for row in rows)
+
+
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_quick_run_measures_every_case_on_postgresql(
     tmp_path: Path, postgres_server: PostgresServer
 ) -> None:
     address = postgres_server.url("postgres", superuser=True).replace("postgresql+asyncpg:", "postgresql:")
-    page = bench(tmp_path, "postgres", **{URL_VARIABLE: address})
+    page = bench(tmp_path, "postgres", "pace", **{URL_VARIABLE: address})
     assert "## PostgreSQL" in page
     assert [row["agents, case"] for row in table(page, "Everything else:")] == CASES
 

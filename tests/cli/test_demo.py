@@ -9,6 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.support.cli import Muster
@@ -68,7 +69,7 @@ def test_a_persons_own_settings_do_not_reach_it(muster: Muster) -> None:
 def test_it_runs_on_until_it_is_stopped(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-m", "muster", "demo", "--agents", "5"],
+        [sys.executable, "-m", "muster", "demo", "--agents", "5", "--port", "0"],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -78,7 +79,7 @@ def test_it_runs_on_until_it_is_stopped(tmp_path: Path) -> None:
         lines = []
         for line in process.stdout:
             lines.append(line)
-            if line.startswith("Administrator: "):
+            if "sync devices Demo" in line and "--plan" not in line:
                 break
         (export,) = (line for line in lines if "export MUSTER_DATA_DIR=" in line)
         folder = Path(shlex.split(export)[1].split("=", 1)[1])
@@ -98,7 +99,7 @@ def test_it_runs_on_until_it_is_stopped(tmp_path: Path) -> None:
 def test_json_while_it_runs_on(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"], "TMPDIR": str(tmp_path)}
     with subprocess.Popen(
-        [sys.executable, "-m", "muster", "demo", "--agents", "5", "--json"],
+        [sys.executable, "-m", "muster", "demo", "--agents", "5", "--port", "0", "--json"],
         env=environment,
         stdout=subprocess.PIPE,
         text=True,
@@ -111,6 +112,7 @@ def test_json_while_it_runs_on(tmp_path: Path) -> None:
                 break
         result = json.loads(text)
         assert Path(result["data_dir"]).is_dir()
+        assert httpx2.get(f"{result['url']}/readyz", timeout=60).status_code == 200
         process.terminate()
     assert process.returncode == 0
     assert not Path(result["data_dir"]).exists()

@@ -201,5 +201,6 @@ async def test_every_table_belongs_to_a_tenant_or_is_listed(postgres_database: D
         )
     assert {table for table, first in tables.items() if first != "tenant_id"} == {
         "alembic_version",
+        "setup_tokens",
         "workers",
     }

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import asyncpg
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db import Database
-from muster.db.row_security import WrongTenant, bind
+from muster.db.row_security import WrongTenant, bind, connection_of
 from muster.db.types import tenant_tables
 from muster.tenancy import TenantScope
 from muster.tenants.service import TenantService
@@ -138,6 +138,33 @@ async def test_the_tenant_is_forgotten_with_the_transaction(
     async with database.read() as session:
         assert (await _seen(session))["events"] == set()
     await database.close()
+
+
+async def test_a_transaction_that_never_began_leaves_no_tenant_behind(
+    postgres_url: str, two: tuple[TenantScope, TenantScope]
+) -> None:
+    database = Database(postgres_url, pool_size=1)
+    async with database.read(two[0]) as session:
+        # It wants its tenant, and sends nothing.
+        await connection_of(session, two[0])
+    async with database.read() as session:
+        assert (await _seen(session))["events"] == set()
+    await database.close()
+
+
+async def test_to_say_whose_transaction_it_is_costs_no_statement(
+    postgres_database: Database, two: tuple[TenantScope, TenantScope]
+) -> None:
+    sent: list[str] = []
+
+    def note(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        sent.append(statement)
+
+    event.listen(postgres_database.reader.sync_engine, "before_cursor_execute", note)
+    async with postgres_database.read(two[0]) as session:
+        found = (await session.execute(text("SELECT tenant_id FROM events"))).scalars().all()
+    assert found == [two[0].tenant_id]
+    assert len(sent) == 1
 
 
 async def test_a_savepoint_that_was_rolled_back_does_not_lose_the_tenant(

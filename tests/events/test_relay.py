@@ -11,9 +11,8 @@ from muster import clock
 from muster.clients.service import ClientService
 from muster.db import Database, bulk
 from muster.db.types import table_of
-from muster.events import upkeep
 from muster.events.models import EventCursor
-from muster.events.relay import BATCH, STUCK_AFTER, EventRelay
+from muster.events.relay import BATCH, EventRelay
 from muster.events.schemas import EventView
 from muster.events.service import EventService
 from muster.events.types import NewEvent, Subscriber
@@ -127,24 +126,6 @@ async def test_a_failure_holds_up_only_its_own_subscriber_and_tenant(database: D
     await _let_time_pass(database, one)
     assert await work.relay_once() == 2
     assert failing.of(one) == ["good", "bad", "later"]
-
-
-async def test_doctor_hears_of_one_that_never_gets_on(database: Database) -> None:
-    scope = await tenant(database)
-    await publish(database, scope, "good", "bad")
-    recorder = Recorder()
-    recorder.bad.add("bad")
-    work = relay(database, Subscriber("failing", recorder))
-    for _ in range(STUCK_AFTER):
-        assert list(await upkeep.examine(database)) == []
-        await work.relay_once()
-        await _let_time_pass(database, scope)
-    (finding,) = await upkeep.examine(database)
-    assert (finding.code, finding.level) == ("subscribers_stuck", "warning")
-    assert "failing" in finding.message
-    recorder.bad.clear()
-    await work.relay_once()
-    assert list(await upkeep.examine(database)) == []
 
 
 async def test_several_relays_do_nothing_twice(database: Database) -> None:

@@ -11,6 +11,7 @@ from muster.egress import Egress
 from muster.errors import InvalidInput
 from muster.providers import registry
 from muster.providers.contract import (
+    AuthMode,
     CheckResult,
     ConnectionSettings,
     Depth,
@@ -41,6 +42,10 @@ MANIFEST = ProviderManifest(
         SettingsField(name="pin", label="PIN", help="", secret=True, only_for_auth_mode="login"),
     ),
     capabilities=frozenset(),
+    auth_modes=(
+        AuthMode(key="key", label="Access key"),
+        AuthMode(key="login", label="Username and password"),
+    ),
 )
 
 
@@ -72,13 +77,13 @@ class BeaconProvider:
         given = {name: value.strip() for name, value in raw.items() if value is not None}
         url = given.get("instance_url", "").rstrip("/").lower()
         if not urlsplit(url).hostname:
-            raise InvalidInput("instance_url: it has no host.")
+            raise InvalidInput("it has no host.", field="instance_url")
         key, login = "access_key" in given, "username" in given or "password" in given
         if key == login:
-            raise InvalidInput("access_key: a key, or a username and password, is needed.")
+            raise InvalidInput("a key, or a username and password, is needed.", field="access_key")
         needed = ("access_key",) if key else ("username", "password")
         if empty := next((name for name in needed if not given.get(name)), None):
-            raise InvalidInput(f"{empty}: it is empty.")
+            raise InvalidInput("it is empty.", field=empty)
         options = {"region": given.get("region", "eu")}
         if login:
             options["username"] = given["username"]
@@ -89,6 +94,9 @@ class BeaconProvider:
             options=options,
             secrets={name: given[name] for name in names if given.get(name)},
         )
+
+    def device_url(self, instance_url: str, external_id: str) -> str | None:
+        return None
 
     @asynccontextmanager
     async def connect(
@@ -104,9 +112,11 @@ class BeaconConnection:
         self._settings = settings
         self._session = session
 
-    async def check(self) -> CheckResult:
+    async def check(self, one_time_code: str | None = None) -> CheckResult:
         await self._server.while_checking()
         try:
+            if one_time_code is not None:
+                await self.login(one_time_code)
             await self._enter()
         except (ProviderAuthError, ProviderUnavailable) as refused:
             finding = Finding(code=refused.code, level="error", message=refused.message, remedy="Try again.")

@@ -47,7 +47,7 @@ def test_add_check_show_disconnect(shell: Shell, server: SimulatorServer) -> Non
 
     checked = shell.json("integration", "check", "Main")
     assert checked["ok"] is True
-    assert set(checked) == {"ok", "findings", "facts"}
+    assert set(checked) == {"ok", "findings", "facts", "steps"}
 
     shown = shell.json("integration", "show", "main")
     assert (shown["id"], shown["is_active"], shown["provider_name"]) == (added["id"], True, "Tactical RMM")

@@ -16,7 +16,7 @@ from muster.db import Database, bulk
 from muster.db.types import new_id, table_of
 from muster.errors import Conflict
 from muster.jobs import liveness
-from muster.jobs.board import SILENCE, Board
+from muster.jobs.board import Board
 from muster.jobs.durable import APPLICATION_VERSION
 from muster.jobs.engine import EngineOptions, JobEngine
 from muster.jobs.models import JobRequest, Worker
@@ -133,7 +133,7 @@ async def test_only_the_jobs_of_the_dead_are_taken_over(desk: Desk, database: Da
         async with database.write(system=True) as session:
             worker = await session.get(Worker, ELSEWHERE)
             assert worker is not None
-            worker.heartbeat_at = clock.now() - SILENCE - timedelta(seconds=1)
+            worker.heartbeat_at = clock.now() - liveness.SILENCE - timedelta(seconds=1)
         assert (await desk.until(job_id)).state == "succeeded"
 
 
@@ -199,12 +199,12 @@ def test_a_process_knows_itself_and_the_dead() -> None:
     now = clock.now()
     me = liveness.owner()
     place = me.rpartition("/")[0].rpartition("/")[0]
-    assert not liveness.is_dead(me, now - timedelta(days=1), now, SILENCE), "whoever asks lives"
-    assert liveness.is_dead(f"{place}/1/1.00", now, now, SILENCE), "another process has that pid now"
-    assert liveness.is_dead(f"{place}/4194304/1.00", now, now, SILENCE)
-    assert not liveness.is_dead(ELSEWHERE, now, now, SILENCE)
-    assert liveness.is_dead(ELSEWHERE, now - SILENCE - timedelta(seconds=1), now, SILENCE)
-    assert liveness.is_dead(None, now, now, SILENCE)
+    assert not liveness.is_dead(me, now - timedelta(days=1), now), "whoever asks lives"
+    assert liveness.is_dead(f"{place}/1/1.00", now, now), "another process has that pid now"
+    assert liveness.is_dead(f"{place}/4194304/1.00", now, now)
+    assert not liveness.is_dead(ELSEWHERE, now, now)
+    assert liveness.is_dead(ELSEWHERE, now - liveness.SILENCE - timedelta(seconds=1), now)
+    assert liveness.is_dead(None, now, now)
 
 
 def test_a_process_of_this_host_hangs_when_it_was_silent_for_minutes() -> None:
@@ -212,8 +212,8 @@ def test_a_process_of_this_host_hangs_when_it_was_silent_for_minutes() -> None:
     with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as other:
         place = liveness.owner().rpartition("/")[0].rpartition("/")[0]
         name = f"{place}/{other.pid}/{psutil.Process(other.pid).create_time():.2f}"
-        assert not liveness.is_dead(name, now - SILENCE * 2, now, SILENCE), "busy for a while"
-        assert not liveness.is_dead(name, now - liveness.HUNG, now, SILENCE)
-        assert liveness.is_dead(name, now - liveness.HUNG - timedelta(seconds=1), now, SILENCE)
+        assert not liveness.is_dead(name, now - liveness.SILENCE * 2, now), "busy for a while"
+        assert not liveness.is_dead(name, now - liveness.HUNG, now)
+        assert liveness.is_dead(name, now - liveness.HUNG - timedelta(seconds=1), now)
         other.communicate(b"\n")
-    assert liveness.is_dead(name, now, now, SILENCE)
+    assert liveness.is_dead(name, now, now)

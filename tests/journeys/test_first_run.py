@@ -3,8 +3,8 @@
 import pytest
 from playwright.sync_api import Browser, expect
 
-from tests.journeys.conftest import House
 from tests.support.chromium import visitor
+from tests.support.house import House
 from tests.support.site import PASSWORD
 
 pytestmark = pytest.mark.slow

@@ -86,6 +86,10 @@ class Conformance:
             assert one.default is None or not one.choices or one.default in one.choices
             assert one.secret == (one.kind == "secret")
         assert set(at.fields) <= set(names)
+        modes = [mode.key for mode in manifest.auth_modes]
+        assert len(set(modes)) == len(modes)
+        assert {one.only_for_auth_mode for one in manifest.fields} - {None} == set(modes)
+        assert all(mode.label not in ("", mode.key) for mode in manifest.auth_modes)
 
     @property
     def provider(self) -> Provider:
@@ -132,6 +136,7 @@ class Conformance:
             errors = [finding for finding in result.findings if finding.level == "error"]
             assert {finding.code for finding in errors} <= codes
             assert all(finding.message and finding.remedy for finding in errors)
+            assert not result.steps or "failed" in {step.state for step in result.steps}
 
     async def test_errors_are_of_the_contract(self, at: World) -> None:
         for fields, kind in ((at.refused, ProviderAuthError), (at.nowhere, ProviderUnavailable)):

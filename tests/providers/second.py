@@ -109,7 +109,7 @@ class AcmeConnection:
             raise ProviderAuthError("The token is not accepted.", remedy="Enter it again.")
         return server
 
-    async def check(self) -> CheckResult:
+    async def check(self, one_time_code: str | None = None) -> CheckResult:
         try:
             server = self._server()
         except (ProviderAuthError, ProviderUnavailable) as failure:
@@ -203,6 +203,9 @@ class AcmeProvider:
             auth_mode="token",
             secrets={"token": str(raw["token"]).strip()},
         )
+
+    def device_url(self, instance_url: str, external_id: str) -> str | None:
+        return f"{instance_url}/devices/{external_id}"
 
     @asynccontextmanager
     async def connect(

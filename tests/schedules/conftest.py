@@ -1,21 +1,13 @@
-"""A tenant, a simulated server, a time that the test moves, and hands that do the jobs that are asked for."""
+"""A tenant, a simulated server, and hands that do the jobs that are asked for."""
 
 from collections.abc import Iterator
 
 import pytest
 
-from muster import clock
 from muster.db import Database
 from muster.simulator import FleetSpec, SimulatorServer
-from tests.schedules.hands import Hands, Time
+from tests.schedules.hands import Hands
 from tests.support.world import World
-
-
-@pytest.fixture
-def time(monkeypatch: pytest.MonkeyPatch) -> Time:
-    moving = Time()
-    monkeypatch.setattr(clock, "now", lambda: moving.now)
-    return moving
 
 
 @pytest.fixture

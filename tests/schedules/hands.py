@@ -1,8 +1,7 @@
-"""A time that the test moves, and hands that tick and do the jobs that the ticks asked for."""
+"""Hands that tick and do the jobs that the ticks asked for, while the test moves the time."""
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -19,37 +18,9 @@ from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker, Ticked
 from muster.simulator import SimulatorServer
 from muster.sync.jobs import job_handlers as sync_handlers
-from muster.tenancy import TenantScope
+from tests.support.job import Job
+from tests.support.time import Time
 from tests.support.world import World
-
-
-class Time:
-    """Muster's time. A simulated server has its own; those in `servers` move along."""
-
-    def __init__(self) -> None:
-        self.now = datetime.now(UTC)
-        self.servers: list[SimulatorServer] = []
-
-    def pass_(self, **span: float) -> None:
-        self.now += timedelta(**span)
-        for server in self.servers:
-            server.clock.advance(timedelta(**span))
-
-
-@dataclass
-class _Context:
-    scope: TenantScope
-    job_id: UUID
-    payload: Mapping[str, Any]
-    attempt: int = 1
-
-    def cancelled(self) -> bool:
-        return False
-
-    def stopping(self) -> bool:
-        return False
-
-    def report(self, progress: Mapping[str, Any]) -> None: ...
 
 
 class Hands:
@@ -75,7 +46,7 @@ class Hands:
             assert isinstance(job, Begun)
             state = JobState.SUCCEEDED
             try:
-                await self._handlers[job.kind](_Context(job.scope, job.job_id, job.payload))
+                await self._handlers[job.kind](Job(job.scope, job.job_id, job.payload))
             except JobFailed:
                 state = JobState.FAILED
             assert await self._board.finish(job, state)

@@ -1,13 +1,23 @@
 """What a server that fails, throttles or refuses does to schedules: through ticks, jobs and real requests."""
 
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
+from typing import Any
+
+from structlog.testing import capture_logs
 
 from muster.schedules import rules
 from muster.simulator import SimulatorServer
-from tests.schedules.hands import Hands, Time, logins, run_on, until_something_runs
+from tests.schedules.hands import Hands, logins, run_on, until_something_runs
+from tests.support.time import Time
 from tests.support.world import World
 
 REFRESH, FULL = "devices_refresh", "devices_full"
+
+
+def integration_lines(logged: Iterable[Mapping[str, Any]]) -> list[tuple[str, str]]:
+    """What was logged about the integration's state, and how loudly."""
+    return [(line["event"], line["log_level"]) for line in logged if line["event"].startswith("integration.")]
 
 
 async def test_a_server_down_for_hours_is_tried_ever_more_rarely(
@@ -19,16 +29,20 @@ async def test_a_server_down_for_hours_is_tried_ever_more_rarely(
     await hands.set(integration_id, FULL, enabled=False)
     assert len(await run_on(hands, time, hours=1)) == 4
     fault = server.add_fault("error502")
-    tries = await run_on(hands, time, hours=6)
+    with capture_logs() as logged:
+        tries = await run_on(hands, time, hours=6)
     # 15, 30, 60, 120 minutes apart, in place of 24 refreshes.
     assert 4 <= len(tries) <= 6
     schedule = (await hands.schedules(integration_id))[REFRESH]
     assert schedule.failures == len(tries)
     assert schedule.paused_code is None
     assert await hands.told() == ["FAILING"]
+    assert integration_lines(logged) == [("integration.failing", "warning")]
     server.faults.clear()
     assert fault.struck > 0
-    done = await run_on(hands, time, hours=6)
+    with capture_logs() as logged:
+        done = await run_on(hands, time, hours=6)
+    assert integration_lines(logged) == [("integration.recovered", "info")]
     assert len(done) > 1
     schedule = (await hands.schedules(integration_id))[REFRESH]
     assert (schedule.failures, schedule.minutes) == (0, 15)

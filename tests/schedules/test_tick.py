@@ -18,8 +18,9 @@ from muster.schedules.models import Schedule
 from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker
 from muster.simulator import SimulatorServer
-from tests.schedules.hands import Hands, Time
+from tests.schedules.hands import Hands
 from tests.support.opening import impatient
+from tests.support.time import Time
 from tests.support.world import World
 
 REFRESH, FULL = "devices_refresh", "devices_full"
@@ -139,6 +140,12 @@ async def test_another_tenant_s_schedules_are_its_own(
     assert (len(mine), len(theirs)) == (2, 3)
 
 
+async def fill_pools(world: World) -> None:
+    """Have every connection and thread made that pools would make one day, however little is scheduled."""
+    sleeping = (asyncio.to_thread(threading.Event().wait, 0.1) for _ in range(32))
+    await asyncio.gather(*(world.runs() for _ in range(16)), *sleeping)
+
+
 @pytest.mark.parametrize("count", [100, pytest.param(1000, marks=pytest.mark.soak)])
 async def test_threads_stay_flat_however_many_are_scheduled(
     sqlite_database: Database, tmp_path: Path, count: int
@@ -148,6 +155,7 @@ async def test_threads_stay_flat_however_many_are_scheduled(
     application = Application(settings, sqlite_database, world.box, impatient())
     async with background(application, tick_seconds=0.05):
         await asyncio.sleep(0.5)
+        await fill_pools(world)
         alone = threading.active_count()
         await connected(world, count)
         far = {"next_run_at": clock.now() + timedelta(hours=1)}

@@ -23,6 +23,12 @@ from tests.support.session import in_ci
 NO_CHROMIUM = "chromium was not found"
 DESKTOP = {"width": 1440, "height": 900}
 PHONE = {"width": 390, "height": 844}
+LOOKS: dict[str, dict[str, Any]] = {
+    "light": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "phone-light": {"viewport": PHONE, "color_scheme": "light"},
+    "phone-dark": {"viewport": PHONE, "color_scheme": "dark"},
+}
 _AXE = Path(__file__).parents[2] / "frontend" / "node_modules" / "axe-core" / "axe.min.js"
 # What axe-core calls worst; the rest is advice.
 _SERIOUS = frozenset({"serious", "critical"})
@@ -122,6 +128,6 @@ def visitor(browser: Browser, url: str, *, session: str | None = None, **options
             context.add_cookies([{"name": "muster_session", "value": session, "url": url}])
         guest = Visitor(context, url)
         yield guest
-        assert guest.trouble == []
+        assert not guest.trouble, "\n".join(guest.trouble)
     finally:
         context.close()

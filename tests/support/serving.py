@@ -77,7 +77,11 @@ class Serving:
             self.process.stdout.close()
 
     def __enter__(self) -> Self:
-        return self.ready()
+        try:
+            return self.ready()
+        except BaseException:
+            self.close()
+            raise
 
     def __exit__(self, kind: object, *_: object) -> None:
         try:

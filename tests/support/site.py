@@ -53,7 +53,7 @@ class Browser:
 
     def __init__(self, client: httpx2.AsyncClient) -> None:
         self.client = client
-        self._token = ""
+        self.token = ""
 
     async def get(self, path: str, *, follow: bool = True, **headers: str) -> Page:
         """Open a page as a person would."""
@@ -71,25 +71,25 @@ class Browser:
         self, path: str, data: Mapping[str, Any] | None = None, *, follow: bool = True, part: bool = False
     ) -> Page:
         """Send a form; with `part` as htmx would."""
-        if not self._token:
-            await self.get("/login")
+        if not self.token:
+            await self.get("/account")
         headers = {"accept": "text/html", **({"hx-request": "true"} if part else {})}
-        fields = {**(data or {}), "_csrf_token": self._token}
+        fields = {**(data or {}), "_csrf_token": self.token}
         response = await self.client.post(path, data=fields, headers=headers, follow_redirects=follow)
         self._remember(response)
         return Page(response)
 
     async def json(self, method: str, path: str, body: Any = None) -> httpx2.Response:
         """Ask the API with this browser's session."""
-        if method != "GET" and not self._token:
-            await self.get("/login")
-        headers = {"accept": "application/json", "x-csrftoken": self._token}
+        if method != "GET" and not self.token:
+            await self.get("/account")
+        headers = {"accept": "application/json", "x-csrftoken": self.token}
         return await self.client.request(method, f"/api/v1{path}", json=body, headers=headers)
 
     def _remember(self, response: httpx2.Response) -> None:
         found = _CSRF.search(response.text)
         if found is not None:
-            self._token = found[1]
+            self.token = found[1]
 
 
 class Site:
@@ -98,7 +98,8 @@ class Site:
     def __init__(self, world: World) -> None:
         self.world = world
         self.application = Application(world.settings, world.database, world.box, impatient())
-        self._app = SecurityHeaders(create_app(self.application, worker=False))
+        self.app = create_app(self.application, worker=False)
+        self._asgi = SecurityHeaders(self.app)
 
     @classmethod
     def of(cls, world: World) -> Self:
@@ -109,7 +110,7 @@ class Site:
     async def browser(self) -> AsyncIterator[Browser]:
         """A browser that nobody is logged in with."""
         # The two packages spell the types of ASGI differently.
-        transport = httpx2.ASGITransport(app=self._app)  # type: ignore[arg-type]
+        transport = httpx2.ASGITransport(app=self._asgi)  # type: ignore[arg-type]
         async with httpx2.AsyncClient(
             transport=transport, base_url="http://muster.test", timeout=60
         ) as client:

@@ -3,7 +3,7 @@
 import asyncio
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 from uuid import UUID
@@ -19,7 +19,7 @@ from muster.simulator import FleetSpec, SimulatorServer
 from muster.sync import batches
 from muster.sync.schemas import RunView
 from muster.sync.types import SyncMode
-from muster.tenancy import TenantScope
+from tests.support.job import Job
 from tests.support.world import World
 
 AGENTS = 80
@@ -40,34 +40,6 @@ def small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 def server() -> Iterator[SimulatorServer]:
     with SimulatorServer(FleetSpec(agents=AGENTS, seed=7, clients=9), frozen=True) as running:
         yield running
-
-
-class Job:
-    """An attempt at a job: told to end after some looks, or never."""
-
-    def __init__(
-        self, scope: TenantScope, job_id: UUID, *, end_after: int | None = None, how: str = ""
-    ) -> None:
-        self.scope = scope
-        self.job_id = job_id
-        self.payload: Mapping[str, Any] = {}
-        self.attempt = 1
-        self.looks = 0
-        self._end_after = end_after
-        self._how = how
-
-    def _told(self, how: str) -> bool:
-        return self._how == how and self._end_after is not None and self.looks > self._end_after
-
-    def cancelled(self) -> bool:
-        self.looks += 1
-        return self._told("cancel")
-
-    def stopping(self) -> bool:
-        return self._told("stop")
-
-    def report(self, progress: Mapping[str, Any]) -> None:
-        """Nobody reads it here."""
 
 
 async def attempt(

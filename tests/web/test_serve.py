@@ -4,10 +4,12 @@ import asyncio
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from uuid import UUID
 
+import psutil
 import pytest
 
 from muster import clock
@@ -114,7 +116,7 @@ def test_health_metrics_and_problems(installation: Installation) -> None:
     with Serving(installation.settings) as serving:
         health = serving.get("/healthz")
         assert (health.status_code, health.json()["status"]) == (200, "ok")
-        assert set(health.json()["checks"]) == {"web", "tick", "relay"}
+        assert set(health.json()["checks"]) == {"web", "tick", "relay", "sampler"}
         ready = serving.get("/readyz")
         assert (ready.status_code, ready.json()["checks"]["database"]) == (200, "ok")
         assert ready.headers["cache-control"] == "no-store"
@@ -224,6 +226,45 @@ async def test_two_hundred_due_at_once_and_then_one_process_is_killed(
         assert earlier.finished_at is not None
         assert earlier.finished_at <= later.started_at
     assert len(await installation.world.assets()) == 3 * 200
+
+
+@pytest.mark.soak
+async def test_a_thousand_scheduled_integrations_cost_nothing_while_they_wait(
+    sqlite_database: Database, tmp_path: Path
+) -> None:
+    """Each look takes more than a minute: a tick is in it."""
+    installation = await Installation.make(sqlite_database, tmp_path)
+    alone = await idling(installation)
+    world = installation.world
+    for number in range(1000):
+        integration_id = await world.add(
+            f"Server {number}", instance_url="http://127.0.0.1:9", api_key="K" * 32
+        )
+        async with world.database.write(world.scope) as session:
+            await ScheduleService(session, world.scope, world.box).ensure(integration_id)
+    await installation.have_nothing_due()
+    many = await idling(installation)
+    assert many.threads <= alone.threads + 2
+    # A hundredth of one processor.
+    assert many.cpu_seconds <= alone.cpu_seconds + 0.7, (alone, many)
+
+
+@dataclass(frozen=True)
+class Idling:
+    threads: int
+    cpu_seconds: float
+
+
+async def idling(installation: Installation) -> Idling:
+    """What a process takes in 70 seconds in which nothing is due."""
+    with Serving(installation.settings) as serving:
+        process = psutil.Process(serving.process.pid)
+        await asyncio.sleep(5)
+        before = process.cpu_times()
+        await asyncio.sleep(70)
+        after = process.cpu_times()
+        used = after.user + after.system - before.user - before.system
+        return Idling(process.num_threads(), used)
 
 
 @contextmanager

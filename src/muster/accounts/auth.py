@@ -13,7 +13,7 @@ from litestar.datastructures import Cookie
 from litestar.exceptions import NotAuthorizedException
 from litestar.handlers import BaseRouteHandler
 from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
-from litestar.types import ASGIApp, Guard
+from litestar.types import ASGIApp
 
 from muster import clock
 from muster.accounts.models import User
@@ -76,19 +76,32 @@ def actor_of(user: User, tenant_name: str, session_id: UUID) -> Actor:
     )
 
 
-def needs(permission: Permission) -> Guard:
-    """A guard for routes: PermissionRefused, naming the permission, unless the Actor's role has it."""
+class Guard:
+    """What a route needs: PermissionRefused, naming the permission, unless the Actor's role has it.
 
-    def guard(connection: Connection, _: BaseRouteHandler) -> None:
+    Without a permission a login is enough; that stands for what is the person's own.
+    """
+
+    def __init__(self, permission: Permission | None) -> None:
+        self.permission = permission
+
+    async def __call__(self, connection: Connection, _: BaseRouteHandler) -> None:
+        """Let the request pass or refuse it. Asynchronous: the framework runs others in threads."""
         actor: Actor = connection.user
-        if not actor.may(permission):
+        if self.permission is not None and not actor.may(self.permission):
             raise PermissionRefused(
-                f"Your role, {actor.role_name.lower()}, lacks the permission {permission}: "
-                f"{PERMISSION_NAMES[permission][0].lower()}{PERMISSION_NAMES[permission][1:]}.",
+                f"Your role, {actor.role_name.lower()}, lacks the permission {self.permission}: "
+                f"{PERMISSION_NAMES[self.permission][0].lower()}{PERMISSION_NAMES[self.permission][1:]}.",
                 remedy="An administrator can change your role under Settings, Users.",
             )
 
-    return guard
+
+OWN = Guard(None)
+
+
+def needs(permission: Permission) -> Guard:
+    """A guard for routes that take this permission."""
+    return Guard(permission)
 
 
 def provide_actor(request: Request[Actor, Any, Any]) -> Actor:

@@ -2,33 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, TypedDict
 
 from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
-from litestar.middleware.rate_limit import RateLimitConfig
 from litestar.params import QueryParameter
 from litestar.response import Redirect, Template
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from muster.accounts.auth import COOKIE, current_actor, session_cookie
+from muster.accounts.auth import COOKIE, OWN, current_actor, session_cookie
+from muster.accounts.limits import ATTEMPTS
 from muster.accounts.login import LoginService
-from muster.accounts.models import User
 from muster.accounts.sessions import SessionService, SessionToken
 from muster.accounts.setup import SetupService
 from muster.accounts.types import Actor
 from muster.db import Database
 from muster.errors import MusterError
-from muster.tenancy import TenantScope
 from muster.tenants.service import TenantService
 from muster.web.forms import Form
 from muster.web.frame import THEME_COOKIE, THEMES, bare_page
 from muster.web.security import PUBLIC, client_address, is_secure
 
 _A_YEAR = 31_536_000
-# Attempts a minute from one address; Argon2 makes each cost tens of milliseconds besides.
-_ATTEMPTS = RateLimitConfig(rate_limit=("minute", 20), set_rate_limit_headers=False)
 # Which field of the first run's form an error belongs to.
 _SETUP_FIELDS = {"setup_token": "token", "password_length": "password"}
 
@@ -48,25 +43,25 @@ async def login_page(
     return await _login_form(request, database, Form({"next": _local(next_path)}))
 
 
-@post("/login", opt=PUBLIC, middleware=[_ATTEMPTS.middleware], status_code=200)
+@post("/login", opt=PUBLIC, middleware=[ATTEMPTS.middleware], status_code=200)
 async def login(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
     """Begin a session; a wrong address or password shows the form again."""
     form = await Form.read(request)
     try:
-        async with database.write(system=True) as session:
-            user = await LoginService(session).verify(form.text("email"), form.raw("password"))
-            token = await _begin(request, session, user)
+        token = await LoginService(database).log_in(
+            form.text("email"), form.raw("password"), **_visitor(request)
+        )
     except MusterError as refused:
         form.refuse(refused)
         return await _login_form(request, database, form, status_code=422)
     return _entered(request, token, _local(form.text("next")))
 
 
-@post("/logout", status_code=303)
+@post("/logout", guards=[OWN], status_code=303)
 async def logout(actor: NamedDependency[Actor], database: NamedDependency[Database]) -> Redirect:
     """End this session."""
     async with database.write(actor.scope) as session:
-        await SessionService(session, actor.scope).revoke(actor.user_id, actor.session_id)
+        await SessionService(session, actor.scope).log_out(actor.user_id, actor.session_id)
     answer = Redirect("/login", status_code=303)
     answer.delete_cookie(COOKIE)
     return answer
@@ -85,20 +80,20 @@ async def setup_page(request: Request[Any, Any, Any], database: NamedDependency[
     )
 
 
-@post("/setup", opt=PUBLIC, middleware=[_ATTEMPTS.middleware], status_code=200)
+@post("/setup", opt=PUBLIC, middleware=[ATTEMPTS.middleware], status_code=200)
 async def set_up(request: Request[Any, Any, Any], database: NamedDependency[Database]) -> Response[Any]:
     """Make tenant and administrator, and log that person in."""
     form = await Form.read(request)
     try:
         async with database.write(system=True) as session:
-            user, _ = await SetupService(session).complete(
+            user, scope = await SetupService(session).complete(
                 form.text("token"),
                 tenant=form.text("tenant"),
                 email=form.text("email"),
                 password=form.raw("password"),
             )
             await session.flush()
-            token = await _begin(request, session, user)
+            token = await SessionService(session, scope).open(user, **_visitor(request))
     except MusterError as refused:
         form.refuse(refused, _SETUP_FIELDS.get(refused.code, ""))
         async with database.read(system=True) as session:
@@ -128,10 +123,15 @@ async def choose_theme(request: Request[Any, Any, Any]) -> Redirect:
 ROUTES: list[BaseRouteHandler] = [login_page, login, logout, setup_page, set_up, choose_theme]
 
 
-async def _begin(request: Request[Any, Any, Any], session: AsyncSession, user: User) -> SessionToken:
-    return await SessionService(session, TenantScope(user.tenant_id, user.email)).open(
-        user, address=client_address(request), user_agent=request.headers.get("user-agent")
-    )
+class _Visitor(TypedDict):
+    """Whose browser it is, for the list of sessions."""
+
+    address: str | None
+    user_agent: str | None
+
+
+def _visitor(request: Request[Any, Any, Any]) -> _Visitor:
+    return {"address": client_address(request), "user_agent": request.headers.get("user-agent")}
 
 
 def _entered(request: Request[Any, Any, Any], token: SessionToken, path: str) -> Redirect:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import secrets
+
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
 
 from muster.errors import InvalidInput
 
 SHORTEST, LONGEST = 12, 1024
+
+# No letter that another one is taken for when it is read aloud or copied by hand.
+_LETTERS = "abcdefghjkmnpqrstuvwxyz23456789"
+_GROUPS, _GROUP_LETTERS = 4, 5
 
 # argon2-cffi's defaults: RFC 9106's profile for little memory (64 MiB, 3 passes, 4 lanes).
 _hasher = PasswordHasher()
@@ -25,6 +31,11 @@ def hash_password(password: str) -> str:
             code="password_length",
         )
     return _hasher.hash(password)
+
+
+def generate_password() -> str:
+    """A password nobody has to think of: four groups of five letters and digits, 99 bits."""
+    return "-".join("".join(secrets.choice(_LETTERS) for _ in range(_GROUP_LETTERS)) for _ in range(_GROUPS))
 
 
 def is_password(password: str, password_hash: str) -> bool:

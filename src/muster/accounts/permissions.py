@@ -35,6 +35,12 @@ ROLE_NAMES: Mapping[Role, str] = {
     Role.VIEWER: "Viewer",
 }
 
+ROLE_TEXTS: Mapping[Role, str] = {
+    Role.ADMIN: "everything, users and integrations included",
+    Role.TECHNICIAN: "the daily work with assets, alerts and syncs",
+    Role.VIEWER: "looks, changes nothing",
+}
+
 PERMISSION_NAMES: Mapping[Permission, str] = {
     Permission.SETTINGS_READ: "See integrations, mappings and the audit log",
     Permission.SETTINGS_UPDATE: "Change integrations, mappings and schedules",

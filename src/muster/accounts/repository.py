@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.accounts.models import SetupToken, User, UserSession
@@ -25,10 +25,43 @@ class UserRepository(TenantRepository):
         """One user."""
         return await self.session.get(User, (self.scope.tenant_id, user_id))
 
-    async def page(self, *, limit: int | None) -> Sequence[User]:
-        """Users by address."""
-        query = select(User).where(User.tenant_id == self.scope.tenant_id).order_by(User.email).limit(limit)
+    async def locked(self, user_id: UUID) -> User | None:
+        """One user as it stands now; on PostgreSQL nobody else changes it before the transaction ends."""
+        query = (
+            select(User)
+            .where(User.tenant_id == self.scope.tenant_id, User.user_id == user_id)
+            .with_for_update()
+            .execution_options(populate_existing=True)
+        )
+        return (await self.session.scalars(query)).one_or_none()
+
+    async def locked_administrators(self, role: str) -> Sequence[UUID]:
+        """The active users with the role that may do everything, locked: two who take that from each other
+        at the same moment must come one after the other.
+        """
+        query = (
+            select(User.user_id)
+            .where(User.tenant_id == self.scope.tenant_id, User.role == role, User.is_active.is_(True))
+            .order_by(User.user_id)
+            .with_for_update()
+        )
         return (await self.session.scalars(query)).all()
+
+    async def page(self, *, limit: int | None, offset: int = 0) -> Sequence[User]:
+        """Users by address."""
+        query = (
+            select(User)
+            .where(User.tenant_id == self.scope.tenant_id)
+            .order_by(User.email)
+            .limit(limit)
+            .offset(offset)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def count(self) -> int:
+        """How many users there are."""
+        query = select(func.count()).select_from(User).where(User.tenant_id == self.scope.tenant_id)
+        return (await self.session.scalar(query)) or 0
 
     def add(self, user: User) -> None:
         """A new user, written when the transaction is."""

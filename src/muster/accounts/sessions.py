@@ -19,6 +19,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muster import clock
 from muster.accounts.models import User, UserSession
 from muster.accounts.repository import SessionRepository
+from muster.audit.service import AuditService
 from muster.db import bulk
 from muster.db.types import new_id, table_of
 from muster.errors import NotFound
@@ -71,6 +72,7 @@ class SessionService:
         self._session = session
         self._scope = scope
         self._repository = SessionRepository(session, scope)
+        self._audit = AuditService(session, scope)
 
     async def open(self, user: User, *, address: str | None, user_agent: str | None) -> SessionToken:
         """Begin a session; sessions of the user that have ended are cleared away."""
@@ -116,18 +118,34 @@ class SessionService:
 
     async def revoke(self, user_id: UUID, session_id: UUID) -> None:
         """End one of the user's sessions; NotFound when it is not theirs or has ended."""
-        living = {row.session_id for row in await self.of_user(user_id)}
+        living = {row.session_id: row for row in await self.of_user(user_id)}
         if session_id not in living:
             raise NotFound(
                 "That session has ended already.", remedy="Reload the page to see those that live."
             )
         await self._delete([session_id])
+        await self._record("session.revoked", user_id, address=living[session_id].address)
+
+    async def revoke_others(self, user_id: UUID, *, keep: UUID) -> int:
+        """End the user's sessions but the one they are in; gives their number."""
+        ended = await self.revoke_all(user_id, but=keep)
+        if ended:
+            await self._record("session.others_revoked", user_id, sessions_ended=ended)
+        return ended
+
+    async def log_out(self, user_id: UUID, session_id: UUID) -> None:
+        """End the session that the user is in."""
+        await self._delete([session_id])
+        await self._record("login.ended", user_id)
 
     async def revoke_all(self, user_id: UUID, *, but: UUID | None = None) -> int:
-        """End the user's sessions, all `but` one; gives their number."""
+        """End the user's sessions, all `but` one; gives their number. The caller records why."""
         ended = [row.session_id for row in await self.of_user(user_id) if row.session_id != but]
         await self._delete(ended)
         return len(ended)
+
+    async def _record(self, action: str, user_id: UUID, **detail: str | int | None) -> None:
+        await self._audit.record(action, "user", subject=self._scope.actor, subject_id=user_id, **detail)
 
     async def _delete(self, session_ids: Sequence[UUID]) -> None:
         rows = [{"session_id": session_id} for session_id in session_ids]

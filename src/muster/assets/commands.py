@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from muster.assets.listing import AssetListing
+from muster.assets.missing import commands as missing_commands
 from muster.assets.schemas import AssetFilter
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
@@ -16,6 +17,7 @@ from muster.providers.contract import AgentStatus, AssetType
 from muster.terminal import LimitOption, Terminal, command, group
 
 commands = group("asset", "Assets: the machines of the clients.")
+missing_commands.add_to(commands)
 
 _COLUMNS = {
     "name": "Name",
@@ -50,7 +52,9 @@ async def list_(
     scope = await terminal.scope()
     async with terminal.database.read() as session:
         client_id = (await ClientService(session, scope).get(client)).client_id if client else None
-        wanted = AssetFilter(status=status, client_id=client_id, asset_type=type_, search=search)
+        wanted = AssetFilter(
+            statuses=(status,) if status else (), client_id=client_id, asset_type=type_, search=search
+        )
         rows, total = await AssetListing(session, scope, terminal.secrets).rows(wanted, limit=limit)
     terminal.output.items(
         rows,

@@ -11,7 +11,7 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
-from muster.assets.schemas import AssetFilter, AssetView, ChangeView, StatusCounts
+from muster.assets.schemas import AssetFilter, AssetOrder, AssetSort, AssetView, ChangeView, StatusCounts
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.encryption import SecretBox
@@ -19,6 +19,8 @@ from muster.integrations.service import IntegrationService
 from muster.mappings.schemas import EntityView
 from muster.mappings.service import MappingService
 from muster.tenancy import TenantScope
+
+_BY_NAME = AssetOrder()
 
 
 class AssetRow(AssetView, kw_only=True):
@@ -52,17 +54,41 @@ class AssetListing:
         self._integrations = IntegrationService(session, scope, secrets)
         self._mappings = MappingService(session, scope)
 
-    async def rows(self, wanted: AssetFilter, *, limit: int) -> tuple[Sequence[AssetRow], int]:
-        """Assets that match, by name, and how many match in all."""
+    async def rows(
+        self, wanted: AssetFilter, order: AssetOrder = _BY_NAME, *, limit: int, offset: int = 0
+    ) -> tuple[Sequence[AssetRow], int]:
+        """A part of the assets that match, and how many match in all."""
         freshness = await self._integrations.freshness(clock.now())
-        views = await self._assets.list(wanted, freshness, limit=limit)
-        total = await self._assets.count(wanted, freshness) if len(views) == limit else len(views)
-        return await self._named(views), total
+        clients = await self._in_order(order)
+        ids, total = await self._assets.page(
+            wanted, freshness, order, limit=limit, offset=offset, clients=clients
+        )
+        return await self._named(await self._assets.views(ids, freshness)), total
+
+    async def ids(self, wanted: AssetFilter, order: AssetOrder = _BY_NAME) -> Sequence[UUID]:
+        """All assets that match, in their order."""
+        freshness = await self._integrations.freshness(clock.now())
+        return await self._assets.ordered(wanted, freshness, order, clients=await self._in_order(order))
+
+    async def some(self, asset_ids: Sequence[UUID]) -> Sequence[AssetRow]:
+        """These assets in this order; those that are not there any more are left out."""
+        freshness = await self._integrations.freshness(clock.now())
+        return await self._named(await self._assets.views(asset_ids, freshness))
+
+    async def row(self, asset_id: UUID) -> AssetRow:
+        """One asset without its history; NotFound when this tenant has none with that id."""
+        view = await self._assets.get(asset_id, await self._integrations.freshness(clock.now()))
+        (row,) = await self._named([view])
+        return row
+
+    async def _in_order(self, order: AssetOrder) -> Sequence[UUID]:
+        if order.by is not AssetSort.CLIENT:
+            return ()
+        return [client.client_id for client in await self._clients.list()]
 
     async def detail(self, asset_id: UUID) -> AssetDetail:
         """One asset with its history; NotFound when this tenant has none with that id."""
-        view = await self._assets.get(asset_id, await self._integrations.freshness(clock.now()))
-        (row,) = await self._named([view])
+        row = await self.row(asset_id)
         history = await self._assets.history(asset_id)
         return AssetDetail(**msgspec.structs.asdict(row), history=history)
 

@@ -6,16 +6,17 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, JsonType, TenantOwned, new_id
+from muster.db.types import Base, ByCodePoint, JsonType, TenantOwned, new_id
 
 
 class Asset(TenantOwned, Base):
     """A thing of a client. `agent_status` is as last read; whether that is still good is decided when shown.
 
-    `asset_type_overridden`: a person chose the type, and no sync changes it.
+    `asset_type_overridden`: a person chose the type, and no sync changes it. From `name_key` on, the columns
+    are what lists filter and sort by, worked out of the content by `index.indexed` whenever that is written.
     """
 
     __tablename__ = "assets"
@@ -27,7 +28,16 @@ class Asset(TenantOwned, Base):
         ),
         UniqueConstraint("tenant_id", "rmm_integration_id", "rmm_device_id"),
         Index(None, "tenant_id", "client_id"),
-        Index(None, "tenant_id", "name"),
+        # Holds all that the plain list takes to be sorted, counted and paged.
+        Index(None, "tenant_id", "name_key", "asset_id", "retired_at"),
+        Index(None, "tenant_id", "serial_number"),
+        Index(
+            None,
+            "tenant_id",
+            "retired_at",
+            sqlite_where=text("retired_at IS NOT NULL"),
+            postgresql_where=text("retired_at IS NOT NULL"),
+        ),
     )
 
     asset_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
@@ -46,8 +56,17 @@ class Asset(TenantOwned, Base):
     last_seen_at: Mapped[datetime | None]
     last_rmm_sync_at: Mapped[datetime | None]
     retired_at: Mapped[datetime | None]
+    retired_by: Mapped[str | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
+    name_key: Mapped[str] = mapped_column(ByCodePoint, default="", server_default=text("''"))
+    search_text: Mapped[str] = mapped_column(default="", server_default=text("''"))
+    os_type: Mapped[str | None]
+    system_key: Mapped[str | None]
+    user_key: Mapped[str | None]
+    lan_ip_number: Mapped[int | None] = mapped_column(BigInteger)
+    needs_reboot: Mapped[bool | None]
+    maintenance_mode: Mapped[bool | None]
 
 
 class Extension:

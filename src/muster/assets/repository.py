@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -10,11 +10,10 @@ from uuid import UUID
 from sqlalchemy import (
     ColumnElement,
     FromClause,
+    ScalarSelect,
     Select,
-    String,
     and_,
     case,
-    cast,
     false,
     func,
     literal,
@@ -22,11 +21,15 @@ from sqlalchemy import (
     select,
 )
 
+from muster.assets.index import INDEX_FIELDS, search_keys
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
-from muster.assets.schemas import AssetFilter, ChangeView
+from muster.assets.schemas import AssetFilter, AssetOrder, AssetSort, ChangeView
 from muster.assets.types import ASSET_FIELDS, EXTENSION_FIELDS, AssetContent, SyncedAsset
+from muster.db.plans import by_code_point, holds, scanned
 from muster.db.repository import TenantRepository
+from muster.db.turns import rows
 from muster.db.types import table_of
+from muster.mappings.missing.service import devices
 from muster.providers.contract import AgentStatus
 
 _assets = table_of(Asset)
@@ -35,6 +38,10 @@ _servers = table_of(ServerAsset)
 _changes = table_of(AssetChange)
 
 Freshness = Mapping[UUID, datetime]
+_DEVICE = "device"
+_PRESENT = AssetFilter()
+# Rows to pass over, up to which SQLite sorts faster with a limit than without one.
+_SHALLOW = 1000
 
 
 def _with_extensions() -> FromClause:
@@ -54,13 +61,71 @@ def _extension(field: str) -> ColumnElement[Any]:
     return func.coalesce(_workstations.c[field], _servers.c[field], type_=_workstations.c[field].type)
 
 
-def _status(freshness: Freshness) -> ColumnElement[str]:
+def effective_status(freshness: Freshness) -> ColumnElement[str]:
     """The status that still holds: `unknown` where the integration is absent or the reading too old."""
     good = [
         and_(_assets.c.rmm_integration_id == integration_id, _assets.c.last_rmm_sync_at >= oldest)
         for integration_id, oldest in freshness.items()
     ]
     return case((or_(false(), *good), _assets.c.agent_status), else_=literal(AgentStatus.UNKNOWN.value))
+
+
+def _conditions(wanted: AssetFilter, freshness: Freshness) -> Iterator[ColumnElement[bool]]:
+    """What an asset's own row can tell."""
+    columns = _assets.c
+    if wanted.retired is not None:
+        yield columns.retired_at.is_not(None) if wanted.retired else columns.retired_at.is_(None)
+    if wanted.statuses:
+        yield effective_status(freshness).in_([status.value for status in wanted.statuses])
+    if wanted.asset_type is not None:
+        yield columns.asset_type == wanted.asset_type.value
+    if wanted.platforms:
+        yield columns.os_type.in_(wanted.platforms)
+    if wanted.provider is not None:
+        yield columns.rmm_provider == wanted.provider
+    if wanted.integration_id is not None:
+        yield scanned(columns.rmm_integration_id) == wanted.integration_id
+    if wanted.seen_since is not None:
+        yield columns.last_seen_at >= wanted.seen_since
+    if wanted.unseen_since is not None:
+        yield or_(columns.last_seen_at < wanted.unseen_since, columns.last_seen_at.is_(None))
+    for column, flag in (
+        (columns.needs_reboot, wanted.needs_reboot),
+        (columns.maintenance_mode, wanted.maintenance),
+    ):
+        if flag is not None:
+            yield column.is_(True) if flag else or_(column.is_(False), column.is_(None))
+    if wanted.search and (keys := search_keys(wanted.search)):
+        yield or_(*(holds(columns.search_text, key) for key in keys))
+
+
+_TIES: Sequence[ColumnElement[Any]] = (by_code_point(_assets.c.name_key), _assets.c.asset_id)
+_STATUS_ORDER = [s.value for s in (AgentStatus.OVERDUE, AgentStatus.OFFLINE, AgentStatus.UNKNOWN)]
+
+
+def _sort_keys(order: AssetOrder, freshness: Freshness) -> Sequence[ColumnElement[Any]]:
+    columns = _assets.c
+    key: ColumnElement[Any]
+    match order.by:
+        case AssetSort.STATUS:
+            places = {status: place for place, status in enumerate(_STATUS_ORDER)}
+            key = case(places, value=effective_status(freshness), else_=len(places))
+        case AssetSort.USER:
+            key = by_code_point(columns.user_key)
+        case AssetSort.LAN_IP:
+            key = columns.lan_ip_number
+        case AssetSort.SYSTEM:
+            key = by_code_point(columns.system_key)
+        case AssetSort.LAST_SEEN:
+            key = columns.last_seen_at
+        case AssetSort.NAME:
+            key = by_code_point(columns.name_key)
+        case AssetSort.CLIENT:
+            raise ValueError("clients are another room's: their order is given from outside")
+    directed = key.desc() if order.descending else key.asc()
+    if order.by is AssetSort.NAME:
+        return directed, *_TIES[1:]
+    return directed.nulls_last(), *(_TIES if order.by is AssetSort.STATUS else _TIES[1:])
 
 
 class AssetRepository(TenantRepository):
@@ -86,7 +151,7 @@ class AssetRepository(TenantRepository):
                 retired_at=row[5],
                 last_rmm_sync_at=row[6],
             )
-            for row in await self.session.execute(statement)
+            async for row in rows(self.session, statement)
         ]
 
     async def contents(self, asset_ids: Sequence[UUID]) -> dict[UUID, AssetContent]:
@@ -103,17 +168,74 @@ class AssetRepository(TenantRepository):
         fields = (*ASSET_FIELDS, *EXTENSION_FIELDS)
         return {
             row[0]: AssetContent(**dict(zip(fields, row[1:], strict=True)))
-            for row in await self.session.execute(statement)
+            async for row in rows(self.session, statement)
         }
 
+    async def page(
+        self, wanted: AssetFilter, freshness: Freshness, order: AssetOrder, *, limit: int, offset: int
+    ) -> tuple[Sequence[UUID], int]:
+        """The ids of one part of the list, and how many assets match in all. Not sorted by client."""
+        # An index has all that are not retired by their names.
+        is_indexed = wanted == _PRESENT and order.by is AssetSort.NAME
+        matching = self._matching(wanted, freshness, _assets.c.asset_id, by_index=is_indexed)
+        keys = _sort_keys(order, freshness)
+        if self._is_sqlite() and not is_indexed and (wanted.search or offset > _SHALLOW):
+            return await self._in_one_pass(matching.order_by(*keys), limit=limit, offset=offset)
+        total = await self.count(wanted, freshness)
+        if total <= offset:
+            return [], total
+        statement = matching.order_by(*keys).limit(limit).offset(offset)
+        return (await self.session.scalars(statement)).all(), total
+
+    async def page_by_client(
+        self,
+        wanted: AssetFilter,
+        freshness: Freshness,
+        clients: Sequence[UUID],
+        *,
+        limit: int,
+        offset: int,
+    ) -> tuple[Sequence[UUID], int]:
+        """As `page`, in the order of `clients`: the number of each one's assets tells which clients the part
+        falls on, and only theirs are sorted.
+        """
+        statement = self._matching(wanted, freshness, _assets.c.client_id, func.count())
+        counts = {
+            row[0]: row[1] for row in await self.session.execute(statement.group_by(_assets.c.client_id))
+        }
+        shown, before, passed = [], 0, 0
+        for client_id in clients:
+            number = counts.get(client_id, 0)
+            if passed < offset + limit and passed + number > offset:
+                shown.append(client_id)
+            elif not shown:
+                before += number
+            passed += number
+        total = sum(counts.values())
+        if not shown:
+            return [], total
+        place = case({client_id: n for n, client_id in enumerate(shown)}, value=_assets.c.client_id)
+        matching = self._matching(wanted, freshness, _assets.c.asset_id, clients=shown)
+        statement = matching.order_by(place, *_TIES).limit(limit).offset(offset - before)
+        return (await self.session.scalars(statement)).all(), total
+
+    async def ordered(
+        self, wanted: AssetFilter, freshness: Freshness, order: AssetOrder
+    ) -> AsyncIterator[tuple[UUID, UUID]]:
+        """(asset, client) of all that match. Not sorted by client."""
+        statement = self._matching(wanted, freshness, _assets.c.asset_id, _assets.c.client_id)
+        async for row in rows(self.session, statement.order_by(*_sort_keys(order, freshness))):
+            yield row[0], row[1]
+
     async def views(
-        self, wanted: AssetFilter, freshness: Freshness, *, limit: int
-    ) -> Sequence[Mapping[str, Any]]:
-        """Assets that match, by name, with `effective_status`."""
-        statement = self._filtered(self._select(freshness), wanted, freshness)
-        statement = statement.order_by(func.lower(_assets.c.name), _assets.c.asset_id).limit(limit)
-        rows: Sequence[Mapping[str, Any]] = (await self.session.execute(statement)).mappings().all()
-        return rows
+        self, asset_ids: Sequence[UUID], freshness: Freshness
+    ) -> Mapping[UUID, Mapping[str, Any]]:
+        """Some assets (a few hundred at most) with `effective_status`, by id."""
+        statement = self._select(freshness).where(
+            _assets.c.tenant_id == self.scope.tenant_id, _assets.c.asset_id.in_(asset_ids)
+        )
+        found = (await self.session.execute(statement)).mappings()
+        return {row["asset_id"]: row for row in found}
 
     async def view(self, asset_id: UUID, freshness: Freshness) -> Mapping[str, Any] | None:
         """One asset with `effective_status`, or None."""
@@ -125,44 +247,124 @@ class AssetRepository(TenantRepository):
 
     def _select(self, freshness: Freshness) -> Select[Any]:
         return select(
-            *_assets.c,
+            *(column for column in _assets.c if column.name not in INDEX_FIELDS),
             *(_extension(field).label(field) for field in EXTENSION_FIELDS),
-            _status(freshness).label("effective_status"),
+            effective_status(freshness).label("effective_status"),
         ).select_from(_with_extensions())
 
-    def _filtered(self, statement: Select[Any], wanted: AssetFilter, freshness: Freshness) -> Select[Any]:
-        statement = statement.where(
-            _assets.c.tenant_id == self.scope.tenant_id, _assets.c.retired_at.is_(None)
-        )
-        if wanted.status is not None:
-            statement = statement.where(_status(freshness) == wanted.status.value)
+    def _matching(
+        self,
+        wanted: AssetFilter,
+        freshness: Freshness,
+        *columns: ColumnElement[Any],
+        clients: Sequence[UUID] | None = None,
+        by_index: bool = False,
+    ) -> Select[Any]:
+        """The columns of all assets that match, read from their own rows alone; `by_index` where an index
+        leads to few of them, or has them in their order.
+        """
         if wanted.client_id is not None:
-            statement = statement.where(_assets.c.client_id == wanted.client_id)
-        if wanted.asset_type is not None:
-            statement = statement.where(_assets.c.asset_type == wanted.asset_type.value)
-        if wanted.search:
-            text = wanted.search.strip()
-            looked_at = [
-                _assets.c.name,
-                _assets.c.serial_number,
-                _extension("current_user"),
-                _extension("last_user"),
-                _extension("wan_ip"),
-                cast(_extension("lan_ips"), String),
-            ]
-            statement = statement.where(or_(*(c.icontains(text, autoescape=True) for c in looked_at)))
+            clients = [wanted.client_id]
+        by_index = by_index or clients is not None or wanted.missing is True
+        tenant: ColumnElement[Any] = _assets.c.tenant_id
+        statement = select(*columns).where(
+            (tenant if by_index else scanned(tenant)) == self.scope.tenant_id,
+            *_conditions(wanted, freshness),
+        )
+        if clients is not None:
+            statement = statement.where(_assets.c.client_id.in_(clients))
+        if wanted.missing is not None or wanted.site is not None:
+            statement = statement.where(self._device_is(wanted))
         return statement
+
+    def _device_is(self, wanted: AssetFilter) -> ColumnElement[bool]:
+        """What the device's mapping says of it."""
+        conditions: list[ColumnElement[bool]] = []
+        if wanted.missing is not None:
+            device = devices()
+            missing = select(device.c.asset_id).where(
+                device.c.tenant_id == self.scope.tenant_id,
+                device.c.entity_type == _DEVICE,
+                device.c.missing_since.is_not(None),
+            )
+            is_missing = _assets.c.asset_id.in_(missing)
+            conditions.append(is_missing if wanted.missing else ~is_missing)
+        if wanted.site is not None:
+            conditions.append(self._site_name() == wanted.site)
+        return and_(*conditions)
+
+    def _site_name(self) -> ScalarSelect[str]:
+        """An asset's site, looked up asset by asset: of a few of them, a client's. As a join it tempts
+        PostgreSQL, which knows nothing of what is in JSON, to begin with all devices there are.
+        """
+        device = devices()
+        return (
+            select(device.c.metadata["site_name"].as_string())
+            .where(
+                device.c.tenant_id == self.scope.tenant_id,
+                device.c.entity_type == _DEVICE,
+                device.c.asset_id == _assets.c.asset_id,
+            )
+            .limit(1)
+            .scalar_subquery()
+        )
+
+    async def _in_one_pass(
+        self, ordered: Select[Any], *, limit: int, offset: int
+    ) -> tuple[Sequence[UUID], int]:
+        """SQLite sorts with a limit by putting each row into a tree of as many as are to be passed over; to
+        sort them all at once is twice as fast, and their number comes with it.
+        """
+        everything = ordered.cte("everything").prefix_with("MATERIALIZED", dialect="sqlite")
+        total = select(func.count()).select_from(everything).scalar_subquery()
+        found = (
+            await self.session.execute(
+                select(everything.c.asset_id, total.label("total")).limit(limit).offset(offset)
+            )
+        ).all()
+        if found:
+            return [row.asset_id for row in found], found[0].total
+        return [], (await self.session.execute(select(total))).scalar_one()
+
+    def _is_sqlite(self) -> bool:
+        return self.session.get_bind().dialect.name == "sqlite"
 
     async def count(self, wanted: AssetFilter, freshness: Freshness) -> int:
         """How many assets match."""
-        statement = self._filtered(select(func.count()).select_from(_with_extensions()), wanted, freshness)
+        if wanted == _PRESENT:
+            return await self.count_present()
+        return int((await self.session.execute(self._matching(wanted, freshness, func.count()))).scalar_one())
+
+    async def count_present(self) -> int:
+        """How many assets are not retired; read from indexes, for it stands on every page."""
+        of_tenant = select(func.count()).where(_assets.c.tenant_id == self.scope.tenant_id)
+        retired = of_tenant.where(_assets.c.retired_at.is_not(None))
+        statement = select(of_tenant.scalar_subquery() - retired.scalar_subquery())
         return int((await self.session.execute(statement)).scalar_one())
 
+    async def sites(self, client_id: UUID) -> list[str]:
+        """The names of the sites that a client's assets are at."""
+        name = self._site_name()
+        statement = (
+            select(name)
+            .where(
+                _assets.c.tenant_id == self.scope.tenant_id,
+                _assets.c.client_id == client_id,
+                name.is_not(None),
+            )
+            .distinct()
+        )
+        return sorted(await self.session.scalars(statement))
+
     async def count_by_status(
-        self, freshness: Freshness, *, integration_id: UUID | None = None
+        self,
+        freshness: Freshness,
+        *,
+        integration_id: UUID | None = None,
+        client_ids: Collection[UUID] | None = None,
     ) -> Sequence[tuple[UUID, str, int]]:
         """(client, effective status, number) of assets not retired."""
-        status = _status(freshness).label("status")
+        status = effective_status(freshness).label("status")
         statement = (
             select(_assets.c.client_id, status, func.count())
             .where(_assets.c.tenant_id == self.scope.tenant_id, _assets.c.retired_at.is_(None))
@@ -170,9 +372,11 @@ class AssetRepository(TenantRepository):
         )
         if integration_id is not None:
             statement = statement.where(_assets.c.rmm_integration_id == integration_id)
+        if client_ids is not None:
+            statement = statement.where(_assets.c.client_id.in_(client_ids))
         return [(row[0], row[1], row[2]) for row in await self.session.execute(statement)]
 
-    async def history(self, asset_id: UUID, *, limit: int) -> list[ChangeView]:
+    async def history(self, asset_id: UUID, *, limit: int, offset: int) -> list[ChangeView]:
         """What changed, newest first."""
         columns = _changes.c
         statement = (
@@ -180,5 +384,13 @@ class AssetRepository(TenantRepository):
             .where(columns.tenant_id == self.scope.tenant_id, columns.asset_id == asset_id)
             .order_by(columns.changed_at.desc(), columns.change_id.desc())
             .limit(limit)
+            .offset(offset)
         )
         return [ChangeView(**row) for row in (await self.session.execute(statement)).mappings()]
+
+    async def count_changes(self, asset_id: UUID) -> int:
+        """How many changes an asset's history holds."""
+        statement = select(func.count()).where(
+            _changes.c.tenant_id == self.scope.tenant_id, _changes.c.asset_id == asset_id
+        )
+        return int((await self.session.execute(statement)).scalar_one())

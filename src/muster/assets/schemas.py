@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
@@ -12,12 +13,50 @@ from muster.providers.contract import AgentStatus, AssetType
 
 
 class AssetFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which assets; every given condition must hold. `search` looks into name, serial, IPs and users."""
+    """Which assets; every given condition must hold, and of `statuses` and `platforms` any one.
 
-    status: AgentStatus | None = None
+    `site` is the name of one of the client's. Last seen: `seen_since` at or after a moment, `unseen_since`
+    not since then, or never. `missing`: whether the server lists the device no longer. `retired` None: both.
+    `search` looks into name, serial number, addresses and users.
+    """
+
+    statuses: tuple[AgentStatus, ...] = ()
     client_id: UUID | None = None
+    site: str | None = None
     asset_type: AssetType | None = None
+    platforms: tuple[str, ...] = ()
+    provider: str | None = None
+    integration_id: UUID | None = None
+    seen_since: datetime | None = None
+    unseen_since: datetime | None = None
+    needs_reboot: bool | None = None
+    maintenance: bool | None = None
+    missing: bool | None = None
+    retired: bool | None = False
     search: str | None = None
+
+
+class AssetSort(StrEnum):
+    """A column to sort by."""
+
+    NAME = "name"
+    STATUS = "status"
+    CLIENT = "client"
+    USER = "user"
+    LAN_IP = "lan_ip"
+    SYSTEM = "system"
+    LAST_SEEN = "last_seen"
+
+
+class AssetOrder(msgspec.Struct, frozen=True):
+    """How a list is sorted. What is empty comes last either way; what is alike stands in the order in which
+    it was created, but for those of one status or client, which stand by name.
+
+    Statuses go from overdue over offline and unknown to online, addresses by their numbers.
+    """
+
+    by: AssetSort = AssetSort.NAME
+    descending: bool = False
 
 
 class AssetView(msgspec.Struct, kw_only=True):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 from operator import attrgetter
 from typing import Any
@@ -13,9 +13,17 @@ import msgspec
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
+from muster.assets.index import INDEX_FIELDS, indexed
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
 from muster.assets.repository import AssetRepository, Freshness
-from muster.assets.schemas import AssetFilter, AssetView, ChangeView, StatusCounts
+from muster.assets.schemas import (
+    AssetFilter,
+    AssetOrder,
+    AssetSort,
+    AssetView,
+    ChangeView,
+    StatusCounts,
+)
 from muster.assets.types import (
     ASSET_FIELDS,
     EXTENSION_FIELDS,
@@ -26,6 +34,7 @@ from muster.assets.types import (
     Reading,
     SyncedAsset,
 )
+from muster.audit.service import AuditService
 from muster.db import bulk
 from muster.db.types import new_id, table_of
 from muster.errors import NotFound
@@ -39,6 +48,10 @@ _EXTENSIONS = {
     AssetType.SERVER.value: table_of(ServerAsset),
 }
 _asset_values = attrgetter(*ASSET_FIELDS)
+_OWN_COLUMNS = (*ASSET_FIELDS, *INDEX_FIELDS)
+_BY_NAME = AssetOrder()
+# SQLite's older builds take 999 parameters in one statement.
+_IDS_AT_A_TIME = 500
 _extension_values = attrgetter(*EXTENSION_FIELDS)
 # Vitals that move by themselves all day: kept current, but not worth a line of history.
 _NO_HISTORY = frozenset({"disks", "boot_time"})
@@ -52,11 +65,50 @@ class AssetService:
         self._scope = scope
         self._repository = AssetRepository(session, scope)
 
-    async def list(self, wanted: AssetFilter, freshness: Freshness, *, limit: int) -> Sequence[AssetView]:
-        """Assets that match, by name."""
+    async def page(
+        self,
+        wanted: AssetFilter,
+        freshness: Freshness,
+        order: AssetOrder = _BY_NAME,
+        *,
+        limit: int,
+        offset: int = 0,
+        clients: Sequence[UUID] = (),
+    ) -> tuple[Sequence[UUID], int]:
+        """The ids of a part of the assets that match, and how many match in all. Sorted by client, they
+        stand in the order of `clients`, which must be all of the tenant's.
+        """
+        if order.by is not AssetSort.CLIENT:
+            return await self._repository.page(wanted, freshness, order, limit=limit, offset=offset)
+        ordered = clients[::-1] if order.descending else clients
+        return await self._repository.page_by_client(wanted, freshness, ordered, limit=limit, offset=offset)
+
+    async def ordered(
+        self,
+        wanted: AssetFilter,
+        freshness: Freshness,
+        order: AssetOrder = _BY_NAME,
+        *,
+        clients: Sequence[UUID] = (),
+    ) -> Sequence[UUID]:
+        """The ids of all assets that match; `clients` as for `page`."""
+        if order.by is not AssetSort.CLIENT:
+            return [found async for found, _ in self._repository.ordered(wanted, freshness, order)]
+        of_client: dict[UUID, list[UUID]] = {}
+        async for asset_id, client_id in self._repository.ordered(wanted, freshness, _BY_NAME):
+            of_client.setdefault(client_id, []).append(asset_id)
+        ordered = clients[::-1] if order.descending else clients
+        return [asset_id for client_id in ordered for asset_id in of_client.get(client_id, ())]
+
+    async def views(self, asset_ids: Sequence[UUID], freshness: Freshness) -> Sequence[AssetView]:
+        """Some assets in this order; those that are not there any more are left out."""
         now = clock.now()
-        rows = await self._repository.views(wanted, freshness, limit=limit)
-        return [_view(row, now) for row in rows]
+        views: list[AssetView] = []
+        for start in range(0, len(asset_ids), _IDS_AT_A_TIME):
+            some = asset_ids[start : start + _IDS_AT_A_TIME]
+            found = await self._repository.views(some, freshness)
+            views.extend(_view(found[asset_id], now) for asset_id in some if asset_id in found)
+        return views
 
     async def get(self, asset_id: UUID, freshness: Freshness) -> AssetView:
         """One asset; NotFound when this tenant has none with that id."""
@@ -69,9 +121,21 @@ class AssetService:
         """How many assets match."""
         return await self._repository.count(wanted, freshness)
 
-    async def history(self, asset_id: UUID, *, limit: int = 100) -> Sequence[ChangeView]:
+    async def count_present(self) -> int:
+        """How many assets are not retired."""
+        return await self._repository.count_present()
+
+    async def sites(self, client_id: UUID) -> Sequence[str]:
+        """The names of the sites that a client's assets are at."""
+        return await self._repository.sites(client_id)
+
+    async def history(self, asset_id: UUID, *, limit: int = 100, offset: int = 0) -> Sequence[ChangeView]:
         """What changed, newest first."""
-        return await self._repository.history(asset_id, limit=limit)
+        return await self._repository.history(asset_id, limit=limit, offset=offset)
+
+    async def count_changes(self, asset_id: UUID) -> int:
+        """How many changes an asset's history holds."""
+        return await self._repository.count_changes(asset_id)
 
     async def count_by_status(
         self, freshness: Freshness, *, integration_id: UUID | None = None
@@ -84,10 +148,14 @@ class AssetService:
             totals[status] += number
         return dict(totals)
 
-    async def count_by_client(self, freshness: Freshness) -> dict[UUID, StatusCounts]:
-        """Number of assets for each client that has any, by status."""
+    async def count_by_client(
+        self, freshness: Freshness, client_ids: Collection[UUID] | None = None
+    ) -> dict[UUID, StatusCounts]:
+        """Number of assets by status for each client that has any, of some clients or of all."""
         totals: dict[UUID, Counter[str]] = defaultdict(Counter)
-        for client_id, status, number in await self._repository.count_by_status(freshness):
+        for client_id, status, number in await self._repository.count_by_status(
+            freshness, client_ids=client_ids
+        ):
             totals[client_id][status] += number
         return {
             client_id: {status.value: counts[status.value] for status in AgentStatus}
@@ -95,11 +163,21 @@ class AssetService:
         }
 
     async def set_type(self, asset_id: UUID, asset_type: AssetType | None) -> None:
-        """Choose the type by hand, so that no sync changes it; None gives the choice back to the sync."""
+        """Choose the type by hand, so that no sync changes it; None gives the choice back to the sync, which
+        settles it when it next reads the device whole. A person's choice is recorded.
+        """
         contents = await self._repository.contents([asset_id])
         if asset_id not in contents:
             raise NotFound(f"No asset {asset_id} here.", remedy="`muster asset list` shows them.")
         before = contents[asset_id]
+        await AuditService(self._session, self._scope).record(
+            "asset.type_changed",
+            "asset",
+            subject=before.name,
+            subject_id=asset_id,
+            old=before.asset_type,
+            new=None if asset_type is None else asset_type.value,
+        )
         await bulk.update(
             self._session,
             self._scope,
@@ -135,7 +213,7 @@ class AssetService:
         rows = [
             {
                 "asset_id": new.asset_id,
-                **dict(zip(ASSET_FIELDS, _asset_values(new.content), strict=True)),
+                **_own(new.content),
                 "asset_type_overridden": False,
                 "rmm_provider": new.provider,
                 "rmm_integration_id": new.integration_id,
@@ -159,7 +237,7 @@ class AssetService:
         rows = [
             {
                 "asset_id": asset.asset_id,
-                **dict(zip(ASSET_FIELDS, _asset_values(asset.content), strict=True)),
+                **_own(asset.content),
                 "updated_at": at,
             }
             for asset in changed
@@ -211,6 +289,11 @@ class AssetService:
             for reading in readings
         ]
         await bulk.update(self._session, self._scope, _ASSETS, rows, key=("asset_id",))
+
+
+def _own(content: AssetContent) -> dict[str, Any]:
+    """The part of an asset's own row that its content makes."""
+    return dict(zip(_OWN_COLUMNS, (*_asset_values(content), *indexed(content)), strict=True))
 
 
 def _view(row: Mapping[str, Any], now: datetime) -> AssetView:

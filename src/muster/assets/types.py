@@ -50,6 +50,21 @@ class AssetContent(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 ASSET_FIELDS = AssetContent.__struct_fields__[:7]
 EXTENSION_FIELDS = AssetContent.__struct_fields__[7:]
+# Fields that an asset's own row depends on: its columns, and what lists find and sort it by.
+ROW_FIELDS = frozenset(
+    {
+        *ASSET_FIELDS,
+        "os_type",
+        "os_version",
+        "current_user",
+        "last_user",
+        "lan_ip",
+        "lan_ips",
+        "wan_ip",
+        "needs_reboot",
+        "maintenance_mode",
+    }
+)
 
 
 class SyncedAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -103,3 +118,17 @@ class ChangedAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     changes: tuple[FieldChange, ...]
     type_before: str
     extension_only: bool = False
+
+
+def differences(before: AssetContent, after: AssetContent) -> tuple[FieldChange, ...]:
+    """The fields that differ, in their order; values ready for JSON."""
+    return tuple(
+        FieldChange(field=name, old=msgspec.to_builtins(old), new=msgspec.to_builtins(new))
+        for name, old, new in zip(
+            AssetContent.__struct_fields__,
+            msgspec.structs.astuple(before),
+            msgspec.structs.astuple(after),
+            strict=True,
+        )
+        if old != new
+    )

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import func, select
 
 from muster.audit.models import AuditEntry
 from muster.db.repository import TenantRepository
-
-_Row = TypeVar("_Row", bound=Any)
 
 
 class AuditRepository(TenantRepository):
@@ -42,6 +41,30 @@ class AuditRepository(TenantRepository):
             .order_by(AuditEntry.actor)
         )
         return (await self.session.scalars(query)).all()
+
+    async def actions(self) -> Sequence[str]:
+        """Every action there is an entry of."""
+        query = (
+            select(AuditEntry.action)
+            .where(AuditEntry.tenant_id == self.scope.tenant_id)
+            .distinct()
+            .order_by(AuditEntry.action)
+        )
+        return (await self.session.scalars(query)).all()
+
+    async def has(self, action: str, subject_id: str, since: datetime) -> bool:
+        """Whether there is such an entry since then."""
+        query = (
+            select(AuditEntry.entry_id)
+            .where(
+                AuditEntry.tenant_id == self.scope.tenant_id,
+                AuditEntry.at >= since,
+                AuditEntry.action == action,
+                AuditEntry.subject_id == subject_id,
+            )
+            .limit(1)
+        )
+        return (await self.session.scalar(query)) is not None
 
     def _matching(self, query: Any, actor: str | None, action: str | None) -> Any:
         query = query.where(AuditEntry.tenant_id == self.scope.tenant_id)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -51,16 +52,26 @@ class AuditService:
         }
         await bulk.insert(self._session, self._scope, _ENTRIES, [row])
 
-    async def page(
+    async def list(
         self, *, actor: str | None = None, action: str | None = None, limit: int, offset: int = 0
-    ) -> tuple[Sequence[AuditView], int]:
-        """Entries, newest first, and how many match in all."""
+    ) -> Sequence[AuditView]:
+        """Entries, newest first."""
         rows = await self._repository.page(actor=actor, action=action, limit=limit, offset=offset)
-        total = await self._repository.count(actor=actor, action=action)
-        views = [
+        return [
             AuditView(**{name: getattr(row, name) for name in AuditView.__struct_fields__}) for row in rows
         ]
-        return views, total
+
+    async def count(self, *, actor: str | None = None, action: str | None = None) -> int:
+        """How many entries match."""
+        return await self._repository.count(actor=actor, action=action)
+
+    async def has(self, action: str, *, subject_id: UUID | str, since: datetime) -> bool:
+        """Whether this was done to the subject since then."""
+        return await self._repository.has(action, str(subject_id), since)
+
+    async def actions(self) -> Sequence[str]:
+        """Every action that the record holds."""
+        return await self._repository.actions()
 
     async def actors(self) -> Sequence[str]:
         """Everybody who ever did something."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -12,17 +12,24 @@ import typer
 from sqlalchemy import MetaData
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muster import encryption
+from muster import clock, encryption
 from muster.accounts.commands import commands as user_commands
+from muster.accounts.commands import setup_token
 from muster.accounts.models import SetupToken, User, UserSession
 from muster.alerts.models import Alert
 from muster.alerts.service import AlertService
 from muster.assets.commands import commands as asset_commands
+from muster.assets.fleet.models import FleetSample
+from muster.assets.fleet.sampler import FleetSampler
+from muster.assets.missing.models import AssetLink
+from muster.assets.missing.schemas import MissingFilter
+from muster.assets.missing.service import MissingService
 from muster.assets.models import Asset
 from muster.assets.service import AssetService
 from muster.audit.models import AuditEntry
 from muster.clients.commands import commands as client_commands
-from muster.clients.models import Client
+from muster.clients.models import Client, Contact
+from muster.clients.types import ClientFigures, ClientNeighbours
 from muster.db import Database, migrate
 from muster.db.sealed import SealedColumn, reseal
 from muster.db.types import Base, table_of
@@ -36,7 +43,7 @@ from muster.events.types import Subscriber
 from muster.integrations.commands import integration_commands
 from muster.integrations.connections import Connector
 from muster.integrations.models import Credential, Integration
-from muster.integrations.service import Freshness
+from muster.integrations.service import CountSource, Freshness, IntegrationService
 from muster.jobs import upkeep as job_upkeep
 from muster.jobs.commands import commands as job_commands
 from muster.jobs.gauges import gauges as job_gauges
@@ -74,9 +81,12 @@ MODELS = (
     SetupToken,
     AuditEntry,
     Client,
+    Contact,
     Integration,
     OrganizationMapping,
     Asset,
+    AssetLink,
+    FleetSample,
     Alert,
     Schedule,
     SyncRun,
@@ -168,7 +178,7 @@ def command_groups() -> Sequence[typer.Typer]:
         tenant_commands,
         user_commands,
         client_commands,
-        integration_commands(counts=(_count_organizations, _count_devices, _count_alerts, _show_schedules)),
+        integration_commands(counts=integration_counts()),
         mapping_commands,
         sync_commands,
         schedule_commands,
@@ -178,6 +188,39 @@ def command_groups() -> Sequence[typer.Typer]:
         event_commands,
         simulator_app,
     )
+
+
+def lone_commands() -> Mapping[str, Callable[..., None]]:
+    """Commands of rooms that stand in no group, by name."""
+    return {"setup-token": setup_token}
+
+
+def integration_counts() -> Sequence[CountSource]:
+    """The rooms that know a number to show about an integration."""
+    return (_count_organizations, _count_devices, _count_missing, _count_alerts, _show_schedules)
+
+
+def client_neighbours(secrets: SecretBox) -> ClientNeighbours:
+    """What the rooms above the clients know of them, and what in them holds a contact."""
+
+    async def figures(
+        session: AsyncSession, scope: TenantScope, client_ids: Collection[UUID] | None
+    ) -> Mapping[UUID, ClientFigures]:
+        freshness = await IntegrationService(session, scope, secrets).freshness(clock.now())
+        statuses = await AssetService(session, scope).count_by_client(freshness, client_ids)
+        organizations = await MappingService(session, scope).count_by_client(client_ids)
+        return {
+            client_id: ClientFigures(
+                statuses=statuses.get(client_id, ClientFigures().statuses),
+                organizations=organizations.get(client_id, 0),
+            )
+            for client_id in {*statuses, *organizations, *(client_ids or ())}
+        }
+
+    async def let_go(session: AsyncSession, scope: TenantScope, contact_id: UUID) -> None:
+        await MappingService(session, scope).let_go_of_contact(contact_id)
+
+    return ClientNeighbours(figures, let_go)
 
 
 async def _count_organizations(
@@ -192,6 +235,13 @@ async def _count_devices(
 ) -> Mapping[str, Any]:
     by_status = await AssetService(session, scope).count_by_status(freshness, integration_id=integration_id)
     return {"devices": {**by_status, "total": sum(by_status.values())}}
+
+
+async def _count_missing(
+    session: AsyncSession, scope: TenantScope, integration_id: UUID, _freshness: Freshness
+) -> Mapping[str, Any]:
+    wanted = MissingFilter(integration_id=integration_id)
+    return {"missing_devices": await MissingService(session, scope).count(wanted)}
 
 
 async def _count_alerts(
@@ -274,6 +324,11 @@ def job_handlers(application: Application) -> Mapping[str, Handler]:
 def subscribers() -> Sequence[Subscriber]:
     """Who hears of events inside of Muster. The first rooms that listen bring alerts and webhooks."""
     return ()
+
+
+def fleet_sampler(application: Application) -> FleetSampler:
+    """What counts the fleets by status, every quarter of an hour."""
+    return FleetSampler(application.database, application.secrets)
 
 
 def metric_sources() -> Sequence[MetricSource]:

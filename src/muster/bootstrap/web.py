@@ -6,24 +6,124 @@ from collections.abc import Sequence
 
 from litestar import Router
 from litestar.handlers import BaseRouteHandler
-from litestar.openapi import OpenAPIConfig
-from litestar.openapi.plugins import JsonRenderPlugin
 from litestar.types import ControllerRouterHandler
 
-import muster
-from muster.accounts import entrance
+from muster.accounts import account, entrance, record
+from muster.accounts import api as accounts_api
+from muster.accounts import pages as accounts_pages
+from muster.accounts.permissions import Permission
+from muster.assets import api as assets_api
+from muster.assets import dashboard
+from muster.assets import pages as assets_pages
+from muster.assets.missing import api as missing_api
+from muster.assets.missing import pages as missing_pages
 from muster.bootstrap import Application
+from muster.clients import api as clients_api
+from muster.clients import pages as clients_pages
+from muster.integrations import api as integrations_api
+from muster.integrations import attention, connection_pages
+from muster.integrations import pages as integration_pages
+from muster.mappings import api as mappings_api
+from muster.mappings import pages as mappings_pages
+from muster.mappings import parts as mappings_parts
+from muster.schedules import api as schedules_api
+from muster.schedules import pages as schedules_pages
+from muster.sync import api as sync_api
+from muster.sync import pages as sync_pages
+from muster.sync import parts as sync_parts
+from muster.sync import refresh_api, refresh_pages, run_pages
 from muster.web.frame import Furnishing, Place, Slot
 
 API = "/api/v1"
 
 # Pages: for people, at addresses that can be shared.
-_PAGES: Sequence[BaseRouteHandler] = (*entrance.ROUTES,)
+_PAGES: Sequence[BaseRouteHandler] = (
+    *entrance.ROUTES,
+    *account.ROUTES,
+    *accounts_pages.ROUTES,
+    *record.ROUTES,
+    *dashboard.ROUTES,
+    *assets_pages.ROUTES,
+    *missing_pages.ROUTES,
+    *clients_pages.ROUTES,
+    *integration_pages.ROUTES,
+    *connection_pages.ROUTES,
+    *mappings_pages.ROUTES,
+    *schedules_pages.ROUTES,
+    *sync_pages.ROUTES,
+    *run_pages.ROUTES,
+    *refresh_pages.ROUTES,
+)
 # The same verbs for programs, as JSON.
-_API: Sequence[BaseRouteHandler] = ()
+_API: Sequence[BaseRouteHandler] = (
+    *accounts_api.ROUTES,
+    *assets_api.ROUTES,
+    *clients_api.ROUTES,
+    *integrations_api.ROUTES,
+    *mappings_api.ROUTES,
+    *missing_api.ROUTES,
+    *schedules_api.ROUTES,
+    *sync_api.ROUTES,
+    *refresh_api.ROUTES,
+)
 
 # In the order of the navigation.
-_PLACES: Sequence[Place] = ()
+_PLACES: Sequence[Place] = (
+    Place(
+        key="dashboard",
+        label="Dashboard",
+        icon="layout-dashboard",
+        path="/",
+        permission=Permission.ASSET_READ,
+    ),
+    Place(
+        key="assets",
+        label="Assets",
+        icon="devices",
+        path="/assets",
+        permission=Permission.ASSET_READ,
+        count=assets_pages.count_present,
+    ),
+    Place(
+        key="missing",
+        label="Missing devices",
+        icon="user-question",
+        path="/missing",
+        permission=Permission.ASSET_READ,
+        count=missing_pages.count_open,
+    ),
+    Place(
+        key="clients",
+        label="Clients",
+        icon="building",
+        path="/clients",
+        permission=Permission.ASSET_READ,
+        count=clients_pages.count_clients,
+    ),
+    Place(
+        key="runs",
+        label="Sync runs",
+        icon="refresh",
+        path="/runs",
+        permission=Permission.ASSET_READ,
+    ),
+    Place(
+        key="settings",
+        label="Settings",
+        icon="settings",
+        path="/settings",
+        permission=Permission.SETTINGS_READ,
+        group="tenant",
+    ),
+    Place(
+        key="audit",
+        label="Audit log",
+        icon="history",
+        path="/audit",
+        permission=Permission.SETTINGS_READ,
+        group="tenant",
+    ),
+)
 
 
 def routes() -> Sequence[ControllerRouterHandler]:
@@ -39,15 +139,71 @@ def furnishing(application: Application) -> Furnishing:
     return Furnishing(_PLACES, _slots(application))
 
 
-def _slots(_application: Application) -> dict[str, Sequence[Slot]]:
-    return {}
+def _slots(application: Application) -> dict[str, Sequence[Slot]]:
+    database, secrets = application.database, application.secrets
+    return {
+        "asset-actions": [
+            Slot(
+                key="refresh",
+                label="Refresh now",
+                permission=Permission.RMM_SYNC,
+                part=refresh_pages.button(database, secrets),
+            ),
+        ],
+        "client": [
+            Slot(
+                key="organizations",
+                label="Organizations",
+                permission=Permission.ASSET_READ,
+                part=mappings_parts.client_part(database),
+            ),
+        ],
+        "dashboard-person": _waiting_for_a_person(application),
+        "panel": [
+            Slot(
+                key="sync",
+                label="Sync",
+                permission=Permission.SETTINGS_READ,
+                part=sync_parts.panel(database, secrets),
+            ),
+            Slot(
+                key="organizations",
+                label="Organizations",
+                permission=Permission.SETTINGS_READ,
+                part=mappings_parts.organizations_part(database),
+            ),
+        ],
+        "dashboard": [
+            Slot(
+                key="runs",
+                label="Last runs",
+                permission=Permission.ASSET_READ,
+                part=sync_parts.last_runs(database),
+            ),
+        ],
+    }
 
 
-def openapi() -> OpenAPIConfig:
-    """The description of the API, served by Muster itself at /api/openapi.json."""
-    return OpenAPIConfig(
-        title="Muster",
-        version=muster.__version__,
-        path="/api",
-        render_plugins=[JsonRenderPlugin(path="/openapi.json")],
-    )
+def _waiting_for_a_person(application: Application) -> Sequence[Slot]:
+    """What stands under Needs a person on the dashboard, in this order."""
+    database, secrets = application.database, application.secrets
+    return [
+        Slot(
+            key="organizations",
+            label="Organizations",
+            permission=Permission.SETTINGS_READ,
+            part=mappings_parts.unmapped_part(database),
+        ),
+        Slot(
+            key="missing",
+            label="Missing devices",
+            permission=Permission.ASSET_READ,
+            part=missing_pages.person_row(database),
+        ),
+        Slot(
+            key="attention",
+            label="Integrations",
+            permission=Permission.SETTINGS_READ,
+            part=attention.person_rows(database, secrets),
+        ),
+    ]

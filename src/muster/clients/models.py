@@ -1,11 +1,11 @@
-"""Table of clients."""
+"""Tables of clients and their contacts."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import UniqueConstraint
+from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muster.db.types import Base, TenantOwned, new_id, of_tenant
@@ -21,3 +21,23 @@ class Client(TenantOwned, Base):
     name: Mapped[str]
     name_key: Mapped[str]
     created_at: Mapped[datetime]
+
+
+class Contact(TenantOwned, Base):
+    """A person at a client. What refers to a contact of a certain client does so by both ids."""
+
+    __tablename__ = "contacts"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"], ondelete="CASCADE"
+        ),
+        UniqueConstraint("tenant_id", "client_id", "contact_id"),
+    )
+
+    contact_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
+    client_id: Mapped[UUID]
+    name: Mapped[str]
+    email: Mapped[str | None]
+    phone: Mapped[str | None]
+    created_at: Mapped[datetime]
+    updated_at: Mapped[datetime]

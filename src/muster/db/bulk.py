@@ -214,4 +214,6 @@ def _from_unnest(table: Table, name: str) -> str:
 @lru_cache(maxsize=512)
 def _wire_type(table: Table, name: str) -> str:
     column_type = table.c[name].type
-    return "text" if isinstance(column_type, sa.JSON) else column_type.compile(dialect=_POSTGRES)
+    # JSON travels as text, and text without the collation that its column has.
+    is_text = isinstance(column_type, sa.JSON | sa.String)
+    return "text" if is_text else column_type.compile(dialect=_POSTGRES)

@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import AsyncAdaptedQueuePool
 
+from muster.db.row_security import TenantConnection, forget_tenant
 from muster.errors import NotConfigured
 
 SQLITE_BUSY_MILLISECONDS = 30_000
@@ -84,7 +85,7 @@ def postgres_engine(url: URL, *, pool_size: int, statement_timeout: float) -> As
     (0: never): one that hangs would keep its locks and its connection for ever.
     """
     milliseconds = str(round(statement_timeout * 1000))
-    return create_async_engine(
+    engine = create_async_engine(
         url,
         pool_size=pool_size,
         max_overflow=0,
@@ -93,13 +94,16 @@ def postgres_engine(url: URL, *, pool_size: int, statement_timeout: float) -> As
         # A connection that a load balancer has silently dropped is not kept for ever.
         pool_recycle=1800,
         connect_args={
+            "connection_class": TenantConnection,
             "server_settings": {
                 "timezone": "UTC",
                 "application_name": "muster",
                 "statement_timeout": milliseconds,
                 "lock_timeout": milliseconds,
                 "idle_in_transaction_session_timeout": milliseconds,
-            }
+            },
         },
         **_options(),
     )
+    event.listen(engine.sync_engine, "begin", forget_tenant)
+    return engine

@@ -14,6 +14,7 @@ from __future__ import annotations
 from typing import Any
 from uuid import UUID
 
+import asyncpg
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncSession
 from sqlalchemy.orm import Session
@@ -56,18 +57,48 @@ async def connection_of(session: AsyncSession, scope: TenantScope) -> AsyncConne
     return await session.connection()
 
 
+class TenantConnection(asyncpg.Connection):  # type: ignore[misc]
+    """A connection to PostgreSQL whose BEGIN can say whose transaction it is: that costs no round trip."""
+
+    tenant: str | None = None
+
+    async def execute(self, query: str, *args: Any, timeout: float | None = None) -> str:  # noqa: ASYNC109
+        """As asyncpg's own, which its transactions begin by."""
+        if self.tenant is not None and query.startswith("BEGIN"):
+            query = f"{query}; SELECT set_config('{SETTING}', '{self.tenant}', true)"
+            self.tenant = None
+        status: str = await super().execute(query, *args, timeout=timeout)
+        return status
+
+
 def set_tenant(connection: Connection, value: str) -> None:
-    """Say whose rows the transaction under way may see; nothing on SQLite."""
-    if connection.dialect.name == "postgresql":
+    """Say whose rows the transaction under way may see, with its BEGIN if that is still to come; nothing on
+    SQLite. `value` is a tenant's id or EVERY_TENANT.
+    """
+    if connection.dialect.name != "postgresql":
+        return
+    driver = connection.connection.driver_connection
+    if isinstance(driver, TenantConnection) and not driver.is_in_transaction():
+        driver.tenant = value
+    else:
         connection.execute(text("SELECT set_config(:name, :value, true)"), {"name": SETTING, "value": value})
+
+
+def forget_tenant(connection: Connection) -> None:
+    """For the start of every transaction: what one before it wanted, but never began, is not this one's."""
+    driver = connection.connection.driver_connection
+    if isinstance(driver, TenantConnection):
+        driver.tenant = None
 
 
 def protect(connection: Connection, *tables: str) -> None:
     """Put row-level security on tables; nothing on SQLite. For migrations: what it does never changes."""
     if connection.dialect.name != "postgresql":
         return
-    own = f"tenant_id::text = current_setting('{SETTING}', true)"
-    every = f"current_setting('{SETTING}', true) = '{EVERY_TENANT}'"
+    setting = f"current_setting('{SETTING}', true)"
+    # As subqueries the setting is read once for a statement, not once for each row, and indexes can be used.
+    own = f"tenant_id = (SELECT NULLIF(NULLIF({setting}, '{EVERY_TENANT}'), '')::uuid)"
+    every = f"(SELECT {setting} = '{EVERY_TENANT}')"
     for table in tables:
         connection.exec_driver_sql(f'ALTER TABLE "{table}" ENABLE ROW LEVEL SECURITY')
         # The owner is held to it too: Muster makes its tables with the role that it works with.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -14,6 +15,9 @@ from muster.tenancy import TenantScope
 
 LastWork = Callable[[AsyncSession], Awaitable[None]]
 _LAST = "muster.last_work"
+_TURN = "muster.turn"
+# Who gives way waits no longer, whatever the others do: they may be waiting for him, or for another process.
+_PATIENCE_SECONDS = 0.25
 
 
 class Database:
@@ -39,6 +43,7 @@ class Database:
         }
         self._write = async_sessionmaker(self.writer, **options)
         self._read = async_sessionmaker(self.reader, **options)
+        self._writes: set[asyncio.Future[None]] = set()
 
     @asynccontextmanager
     async def read(
@@ -50,6 +55,7 @@ class Database:
         """
         async with self._read() as session:
             _bind(session, scope, system)
+            session.info[_TURN] = self.give_way
             yield session
 
     @asynccontextmanager
@@ -57,7 +63,7 @@ class Database:
         self, scope: TenantScope | None = None, *, system: bool = False
     ) -> AsyncIterator[AsyncSession]:
         """A transaction: committed at the end, rolled back whole on any error. Otherwise as `read`."""
-        async with self._write() as session, session.begin():
+        async with self._counted(), self._write() as session, session.begin():
             _bind(session, scope, system)
             last: dict[str, LastWork] = {}
             session.info[_LAST] = last
@@ -66,6 +72,27 @@ class Database:
                 await session.flush()
             while last:
                 await last.pop(next(iter(last)))(session)
+
+    @asynccontextmanager
+    async def _counted(self) -> AsyncIterator[None]:
+        ended = asyncio.get_running_loop().create_future()
+        self._writes.add(ended)
+        try:
+            yield
+        finally:
+            self._writes.remove(ended)
+            ended.set_result(None)
+
+    async def give_way(self) -> None:
+        """For long work between two of its pieces, outside of its own transactions: let others on the event
+        loop go on. On SQLite let this process's writes that were begun before it end first: each of their
+        ten or so statements would otherwise wait for another piece of the work, and all the while they
+        keep everybody else from writing.
+        """
+        if self.is_sqlite and self._writes:
+            await asyncio.wait(tuple(self._writes), timeout=_PATIENCE_SECONDS)
+        else:
+            await asyncio.sleep(0)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -81,6 +108,15 @@ async def snapshot(session: AsyncSession) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         await session.connection(execution_options={"isolation_level": "REPEATABLE READ"})
+
+
+async def give_way(session: AsyncSession) -> None:
+    """Database.give_way for those who have a session of it; one that writes lets the loop go on only."""
+    await session.info.get(_TURN, _next_turn)()
+
+
+async def _next_turn() -> None:
+    await asyncio.sleep(0)
 
 
 def at_commit(session: AsyncSession, name: str, work: LastWork) -> None:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 import uuid_utils.compat as uuid_utils
-from sqlalchemy import JSON, DateTime, Dialect, ForeignKeyConstraint, MetaData, Table
+from sqlalchemy import JSON, DateTime, Dialect, ForeignKeyConstraint, MetaData, String, Table
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
@@ -21,6 +21,9 @@ NAMING = {
 }
 
 JsonType = JSON(none_as_null=True).with_variant(JSONB(none_as_null=True), "postgresql")
+
+# Text whose index is in the order of the characters' numbers, the same on both databases (see `plans`).
+ByCodePoint = String().with_variant(String(collation="C"), "postgresql")
 
 
 class UtcDateTime(TypeDecorator[datetime]):

@@ -187,7 +187,7 @@ async def check(terminal: Terminal, reference: ReferenceArgument, totp: TotpOpti
     """Try the connection and say what is in its way, if anything. A passed check makes it active."""
     scope = await terminal.scope()
     view = await _find(terminal, scope, reference)
-    result = await _connector(terminal).check(scope, view.integration_id, totp)
+    result = await _connector(terminal).check(scope, view.integration_id, totp, by_person=True)
     if not terminal.output.json(result):
         _show(terminal, view, result)
     if not result.ok:

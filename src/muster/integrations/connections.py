@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from uuid import UUID
 
+from muster import clock
 from muster.db import Database
 from muster.egress import Egress
 from muster.encryption import CannotOpen, SecretBox
@@ -13,7 +14,7 @@ from muster.errors import MusterError, NotFound
 from muster.integrations.schemas import DisconnectResult, StoredConnection
 from muster.integrations.service import IntegrationService
 from muster.providers import registry
-from muster.providers.contract import CheckResult, Finding, ProviderConnection, ProviderError, SessionStore
+from muster.providers.contract import CheckResult, ProviderConnection, ProviderError, SessionStore
 from muster.tenancy import TenantScope
 
 
@@ -36,15 +37,30 @@ class Connector:
             yield connection
 
     async def check(
-        self, scope: TenantScope, integration_id: UUID, one_time_code: str | None = None
+        self,
+        scope: TenantScope,
+        integration_id: UUID,
+        one_time_code: str | None = None,
+        *,
+        by_person: bool = False,
     ) -> CheckResult:
-        """Try the connection end to end and record what was found; with a code, log in with it first."""
+        """Try the connection end to end and record what was found; with a code, log in with it.
+
+        `by_person` puts it into the audit log: background work checks by itself.
+        """
         stored = await self._stored(scope, integration_id)
+        began = clock.now()
         async with self._connect(stored, self._session_of(scope, stored)) as connection:
-            result = await _checked(connection, one_time_code)
+            result = await connection.check(one_time_code)
         async with self._database.write() as session:
-            service = IntegrationService(session, scope, self._secrets)
-            await service.record_check(integration_id, result, revision=stored.revision)
+            await IntegrationService(session, scope, self._secrets).record_check(
+                integration_id,
+                result,
+                revision=stored.revision,
+                took_ms=round((clock.now() - began).total_seconds() * 1000),
+                with_code=one_time_code is not None,
+                by_person=by_person,
+            )
         return result
 
     async def login(self, scope: TenantScope, integration_id: UUID, one_time_code: str | None = None) -> None:
@@ -101,18 +117,6 @@ class Connector:
 
     def _session_of(self, scope: TenantScope, stored: StoredConnection) -> SessionStore:
         return _SealedSession(self._database, self._secrets, scope, stored)
-
-
-async def _checked(connection: ProviderConnection, one_time_code: str | None) -> CheckResult:
-    if one_time_code is not None:
-        try:
-            await connection.login(one_time_code)
-        except ProviderError as refused:
-            finding = Finding(
-                code=refused.code, level="error", message=refused.message, remedy=refused.remedy or ""
-            )
-            return CheckResult(ok=False, findings=(finding,))
-    return await connection.check()
 
 
 class _SealedSession:

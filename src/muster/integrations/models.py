@@ -16,7 +16,8 @@ class Integration(TenantOwned, Base):
     """A connection to one server of a provider.
 
     `settings` holds auth_mode, source and schedules, never a secret. `sync_error` is {code, message, remedy}.
-    `server_facts` is what the last passed check learned (version, source in use).
+    `server_facts` is what the last passed check learned (version, source in use). `last_check` is the last
+    check of the settings as they are, a CheckView; null when they were never checked.
     """
 
     __tablename__ = "rmm_integrations"
@@ -31,6 +32,7 @@ class Integration(TenantOwned, Base):
     connected_at: Mapped[datetime | None]
     settings: Mapped[dict[str, Any]]
     server_facts: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    last_check: Mapped[dict[str, Any] | None]
     last_sync_at: Mapped[datetime | None]
     last_full_sync_at: Mapped[datetime | None]
     last_incremental_sync_at: Mapped[datetime | None]

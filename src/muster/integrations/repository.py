@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, select
+from sqlalchemy import ColumnElement, RowMapping, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
@@ -32,15 +32,21 @@ class IntegrationRepository(TenantRepository):
         found = await self.session.scalars(statement, execution_options={"populate_existing": True})
         return found.one_or_none()
 
-    async def listed(self, limit: int) -> Sequence[Integration]:
-        """The first integrations by name."""
+    async def listed(self, limit: int, offset: int = 0) -> Sequence[Integration]:
+        """Integrations by name, after the first `offset`."""
         statement = (
             select(Integration)
             .where(Integration.tenant_id == self.scope.tenant_id)
             .order_by(Integration.name_key)
             .limit(limit)
+            .offset(offset)
         )
         return (await self.session.scalars(statement, execution_options={"populate_existing": True})).all()
+
+    async def total(self) -> int:
+        """Number of integrations."""
+        statement = select(func.count()).where(Integration.tenant_id == self.scope.tenant_id)
+        return (await self.session.execute(statement)).scalar_one()
 
     async def by_ids(self, integration_ids: Sequence[UUID]) -> Sequence[Integration]:
         """The integrations with these ids."""

@@ -19,8 +19,10 @@ OWN_CREDENTIALS = frozenset({SESSION_TOKEN, WEBHOOK_SECRET})
 # People choose these, or they are short: their last four characters would help to guess the rest.
 _NEVER_SHOWN = frozenset({"password", "totp_secret", SESSION_TOKEN})
 
+# What a check finds when a person must give a one-time code first.
+CODE_WANTED = "totp_required"
 # Finding codes after which the stored credentials are known to be of no use.
-CREDENTIAL_CODES = frozenset({"invalid_credentials", "key_expired", "totp_required"})
+CREDENTIAL_CODES = frozenset({"invalid_credentials", "key_expired", CODE_WANTED})
 
 VALUE_LIMIT = 16_384
 DEFAULT_REFRESH_MINUTES = 15
@@ -51,7 +53,7 @@ def check_fields(manifest: ProviderManifest, raw: Mapping[str, str | None]) -> N
                 f"{manifest.display_name} has no setting {name!r}.", remedy=f"It has: {', '.join(known)}."
             )
         if value is not None and len(value) > VALUE_LIMIT:
-            raise InvalidInput(f"{name}: it is longer than {VALUE_LIMIT:,} characters.")
+            raise InvalidInput(f"it is longer than {VALUE_LIMIT:,} characters.", field=name)
 
 
 def origin(url: str) -> tuple[str, str, int | None]:
@@ -119,6 +121,14 @@ def access(manifest: ProviderManifest, settings: ConnectionSettings) -> dict[str
     personal = {f.name for f in manifest.fields if f.only_for_auth_mode is not None or f.required}
     options = {name: value for name, value in settings.options.items() if name in personal}
     return {"instance_url": settings.instance_url, "auth_mode": settings.auth_mode, "options": options}
+
+
+def differences(old: ConnectionSettings, new: ConnectionSettings) -> list[str]:
+    """The names of the settings that differ; never what they hold."""
+    before, after = ({**each.options, **each.secrets} for each in (old, new))
+    names = {name for name in {*before, *after} if before.get(name) != after.get(name)}
+    names |= {name for name in ("instance_url", "auth_mode") if getattr(old, name) != getattr(new, name)}
+    return sorted(names)
 
 
 def revision(reached: Mapping[str, Any], sealed: Mapping[str, bytes]) -> str:

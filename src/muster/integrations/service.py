@@ -11,6 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
+from muster.audit.service import AuditService
 from muster.db import bulk
 from muster.db.types import new_id, table_of
 from muster.encryption import SecretBox
@@ -22,7 +23,7 @@ from muster.integrations.credentials import CredentialVault
 from muster.integrations.models import Integration
 from muster.integrations.repository import IntegrationRepository
 from muster.integrations.rules import OWN_CREDENTIALS, SESSION_TOKEN, WEBHOOK_SECRET
-from muster.integrations.schemas import IntegrationView, StoredConnection, view_of
+from muster.integrations.schemas import IntegrationView, StoredConnection, last_check, view_of
 from muster.naming import as_id, clean_name, name_key
 from muster.providers import registry
 from muster.providers.contract import CheckResult, ProviderErrorInfo
@@ -72,6 +73,7 @@ class IntegrationService:
             "connected_at": None,
             "settings": rules.merged_settings({}, (), settings),
             "server_facts": {},
+            "last_check": None,
             "last_sync_at": None,
             "last_full_sync_at": None,
             "last_incremental_sync_at": None,
@@ -87,7 +89,7 @@ class IntegrationService:
         except IntegrityError as taken:
             raise _name_taken(name) from taken
         await self._vault.seal(integration_id, settings.secrets, at)
-        return await self.get(integration_id)
+        return await self._recorded("integration.added", integration_id, instance_url=settings.instance_url)
 
     async def update(
         self, reference: str | UUID, raw: Mapping[str, str | None], *, name: str | None = None
@@ -129,7 +131,14 @@ class IntegrationService:
             await self._vault.forget(row.integration_id, gone)
             changed = {name: s for name, s in new.secrets.items() if stored.secrets.get(name) != s}
             await self._vault.seal(row.integration_id, changed, at)
+        if new != stored:
+            values["last_check"] = None
+        renamed_from = row.name
         await self._change(row.integration_id, values)
+        if name is not None and values["name"] != renamed_from:
+            await self._recorded("integration.renamed", row.integration_id, old=renamed_from)
+        if changes := rules.differences(stored, new):
+            await self._recorded("integration.updated", row.integration_id, changed=changes)
         return await self.get(row.integration_id)
 
     async def get(self, reference: str | UUID) -> IntegrationView:
@@ -137,13 +146,17 @@ class IntegrationService:
         row = await self._find(reference)
         return view_of(row, await self._vault.of(row))
 
-    async def list(self, limit: int = 100) -> Sequence[IntegrationView]:
-        """The first `limit` integrations (1 to 100,000) by name."""
+    async def list(self, limit: int = 100, offset: int = 0) -> Sequence[IntegrationView]:
+        """The next `limit` integrations (1 to 100,000) by name, after `offset` of them."""
         if not 1 <= limit <= _LIST_LIMIT:
             raise InvalidInput(f"limit: choose a number from 1 to {_LIST_LIMIT:,}.")
-        rows = await self._repository.listed(limit)
+        rows = await self._repository.listed(limit, offset)
         credentials = await self._repository.credentials([row.integration_id for row in rows])
         return [view_of(row, credentials[row.integration_id]) for row in rows]
+
+    async def total(self) -> int:
+        """How many integrations there are."""
+        return await self._repository.total()
 
     async def disconnect(self, reference: str | UUID) -> IntegrationView:
         """Delete every credential but the webhook secret and make it inactive.
@@ -154,12 +167,10 @@ class IntegrationService:
         row = await self._find(reference, for_update=True)
         names = [c.name for c in await self._vault.of(row) if c.name != WEBHOOK_SECRET]
         await self._vault.forget(row.integration_id, names)
-        await self._change(
-            row.integration_id,
-            {"is_active": False, "connected_at": None, "sync_error": None, "updated_at": clock.now()},
-        )
+        gone = {"is_active": False, "connected_at": None, "sync_error": None, "last_check": None}
+        await self._change(row.integration_id, {**gone, "updated_at": clock.now()})
         await self._tell(EventType.INTEGRATION_DISCONNECTED, row)
-        return await self.get(row.integration_id)
+        return await self._recorded("integration.disconnected", row.integration_id)
 
     async def set_settings(self, reference: str | UUID, changes: Mapping[str, Any]) -> IntegrationView:
         """Change settings that are not the provider's own, such as `schedules`; None removes one."""
@@ -181,7 +192,14 @@ class IntegrationService:
     # --- what a check or a sync found ----------------------------------------------------------------------
 
     async def record_check(
-        self, integration_id: UUID, result: CheckResult, *, revision: str | None = None
+        self,
+        integration_id: UUID,
+        result: CheckResult,
+        *,
+        revision: str | None = None,
+        took_ms: int = 0,
+        with_code: bool = False,
+        by_person: bool = False,
     ) -> IntegrationView:
         """Keep what a check found: passed makes it active, failed leaves the first error as `sync_error`.
 
@@ -194,10 +212,12 @@ class IntegrationService:
                 f"The settings of {row.name!r} changed while they were being checked.", remedy="Check again."
             )
         errors = [finding for finding in result.findings if finding.level == "error"]
-        values: dict[str, Any] = {}
+        connects = result.ok and (not row.is_active or row.connected_at is None)
+        check = last_check(result, at=clock.now(), took_ms=took_ms, with_code=with_code)
+        values: dict[str, Any] = {"last_check": check}
         if result.ok:
-            values = {"is_active": True, "sync_error": None, "server_facts": dict(result.facts)}
-            if not row.is_active or row.connected_at is None:
+            values |= {"is_active": True, "sync_error": None, "server_facts": dict(result.facts)}
+            if connects:
                 values["connected_at"] = clock.now()
                 await self._tell(EventType.INTEGRATION_CONNECTED, row)
         elif errors:
@@ -205,8 +225,12 @@ class IntegrationService:
             values["sync_error"] = {"code": first.code, "message": first.message, "remedy": first.remedy}
             if any(finding.code in rules.CREDENTIAL_CODES for finding in errors):
                 values["is_active"] = False
-        if values:
-            await self._change(row.integration_id, {**values, "updated_at": clock.now()})
+        await self._change(row.integration_id, {**values, "updated_at": clock.now()})
+        if by_person:
+            codes = [finding.code for finding in result.findings]
+            await self._recorded("integration.checked", integration_id, ok=result.ok, findings=codes)
+        if by_person and connects:
+            await self._recorded("integration.connected", integration_id)
         return await self.get(row.integration_id)
 
     async def record_sync(
@@ -302,6 +326,13 @@ class IntegrationService:
         return True
 
     # --- inside ---------------------------------------------------------------------------------------------
+
+    async def _recorded(self, action: str, integration_id: UUID, **detail: Any) -> IntegrationView:
+        """Write down what a person did to an integration, and give it as it is now."""
+        view = await self.get(integration_id)
+        audit = AuditService(self._session, self._scope)
+        await audit.record(action, "integration", subject=view.name, subject_id=integration_id, **detail)
+        return view
 
     async def _tell(self, event_type: EventType, row: Integration) -> None:
         data = {"integration_id": row.integration_id, "provider": row.provider, "name": row.name}

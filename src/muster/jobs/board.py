@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -21,10 +21,6 @@ from muster.jobs.repository import RelayRepository
 from muster.jobs.rules import Running, Waiting, choose
 from muster.jobs.types import JobState, WorkerView
 from muster.tenancy import TenantScope
-
-HEARTBEAT_SECONDS = 5.0
-# On another host only silence tells; six missed heartbeats are taken for death.
-SILENCE = timedelta(seconds=30)
 
 _JOBS = table_of(JobRequest)
 _DELETED_AT_ONCE = 1000
@@ -236,7 +232,7 @@ async def workers(relay: RelayRepository) -> list[WorkerView]:
             version=row.version,
             started_at=row.started_at,
             heartbeat_at=row.heartbeat_at,
-            dead=liveness.is_dead(row.executor_id, row.heartbeat_at, now, SILENCE),
+            dead=liveness.is_dead(row.executor_id, row.heartbeat_at, now),
         )
         for row in await relay.workers()
     ]

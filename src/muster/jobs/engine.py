@@ -21,7 +21,7 @@ from muster import clock
 from muster.db import Database
 from muster.errors import MusterError
 from muster.jobs import liveness
-from muster.jobs.board import HEARTBEAT_SECONDS, Begun, Board
+from muster.jobs.board import Begun, Board
 from muster.jobs.durable import Durable
 from muster.jobs.types import Handler, JobCancelled, JobFailed, JobPostponed, JobState, JobSuspended
 from muster.tenancy import TenantScope
@@ -48,7 +48,7 @@ class EngineOptions:
     poll: float = 1.0
     grace: float = 20.0
     kept: timedelta = timedelta(days=7)
-    heartbeat: float = HEARTBEAT_SECONDS
+    heartbeat: float = liveness.HEARTBEAT_SECONDS
 
 
 class JobEngine:

@@ -9,6 +9,9 @@ from pathlib import Path
 
 import psutil
 
+HEARTBEAT_SECONDS = 5.0
+# On another host only silence tells; six missed heartbeats are taken for death.
+SILENCE = timedelta(seconds=30)
 # A process of this host that is there but was silent for this long hangs, or was stopped. Should it wake up,
 # it finds that what it had is fenced: a job by its attempt, a run by its lease.
 HUNG = timedelta(minutes=5)
@@ -27,9 +30,9 @@ def owner() -> str:
     return f"{host()}/{process.pid}/{process.create_time():.2f}"
 
 
-def is_dead(name: str | None, heartbeat_at: datetime, now: datetime, silence: timedelta) -> bool:
+def is_dead(name: str | None, heartbeat_at: datetime, now: datetime) -> bool:
     """Whether the process of that name is gone, or was silent for longer than HUNG; on another host: whether
-    it was silent for longer than `silence`. Nobody's (None) is dead; who asks is not.
+    it was silent for longer than SILENCE. Nobody's (None) is dead; who asks is not.
     """
     if name is None:
         return True
@@ -37,7 +40,7 @@ def is_dead(name: str | None, heartbeat_at: datetime, now: datetime, silence: ti
     started = name.rpartition("/")[2]
     silent = now - heartbeat_at
     if place != host():
-        return silent > silence
+        return silent > SILENCE
     try:
         found = psutil.Process(int(process))
         # A killed process that nobody has waited for yet keeps its pid, but does nothing any more.

@@ -98,7 +98,7 @@ class JobService:
         return await self.get(job_id)
 
     async def get(self, job_id: UUID) -> JobView:
-        """One job; NotFound when this tenant has none with that id."""
+        """One job, with how far it is; NotFound when this tenant has none with that id."""
         job = await self._repository.job(job_id)
         if job is None:
             raise NotFound(f"No job {job_id} here.", remedy="`muster job list` shows them.")
@@ -114,17 +114,13 @@ class JobService:
         """Jobs, newest first; without states or kinds all of them."""
         return await self._repository.jobs(states, kinds, limit=limit)
 
-    async def progress(self, job_id: UUID) -> Mapping[str, Any]:
-        """How far a job is, as it last said itself; empty before that."""
-        return (await self.get(job_id)).progress or {}
-
     async def _set(self, job_id: UUID, state: JobState, values: Mapping[str, Any]) -> int:
         where = {"job_id": job_id, "state": state.value}
         return await bulk.update_where(self._session, self._scope, _JOBS, values, where=where)
 
 
 class WorkerService:
-    """The processes that carry out jobs, and what waits for them. Needs a session across tenants."""
+    """The processes that carry out jobs. Needs a session across tenants."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._relay = RelayRepository(session)
@@ -132,7 +128,3 @@ class WorkerService:
     async def list(self) -> Sequence[WorkerView]:
         """Every worker that has not said goodbye; `dead` ones are taken off by the next living one."""
         return await workers(self._relay)
-
-    async def depth(self) -> Mapping[str, int]:
-        """How many jobs are `requested` (a worker could take them now), `delayed` and `started`."""
-        return await self._relay.depth(clock.now())

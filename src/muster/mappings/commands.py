@@ -16,8 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muster.clients.service import ClientService
 from muster.errors import InvalidInput
 from muster.integrations.service import IntegrationService
+from muster.mappings.listing import open_organizations, taken_clients
 from muster.mappings.matching import Match, Proposal, plan_matches, propose
-from muster.mappings.schemas import MappingView
+from muster.mappings.schemas import MappingRow, MappingView
 from muster.mappings.service import MappingService
 from muster.tenancy import TenantScope
 from muster.terminal import LimitOption, Terminal, command, group
@@ -35,19 +36,6 @@ class Switch(StrEnum):
     OFF = "off"
 
 
-class MappingRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A mapping with its client's name and, while it has none, the client it probably stands for."""
-
-    external_organization_id: str
-    external_organization_name: str
-    client_id: UUID | None
-    client_name: str | None
-    auto_sync_assets: bool
-    device_count: int | None
-    missing_since: datetime | None
-    proposal: Proposal | None = None
-
-
 @commands.command("list", epilog="Example: muster mapping list Main --json")
 @command
 async def list_(terminal: Terminal, integration: IntegrationArgument, limit: LimitOption = 1000) -> None:
@@ -56,7 +44,7 @@ async def list_(terminal: Terminal, integration: IntegrationArgument, limit: Lim
     async with terminal.database.read() as session:
         mappings = await _mappings(terminal, session, scope, integration)
         clients = await _clients(session, scope)
-    proposals = propose(_unmapped(mappings), clients.items(), _taken(mappings))
+    proposals = propose(open_organizations(mappings), clients.items(), taken_clients(mappings))
     rows = [
         _row(view, clients, None if view.client_id else proposals.get(view.external_organization_id))
         for view in mappings
@@ -138,7 +126,10 @@ async def automatch(
         mappings = await MappingService(session, scope).list(integration_id)
         clients = await _clients(session, scope)
         matches = plan_matches(
-            _unmapped(mappings), clients.items(), _taken(mappings), create_missing=create_missing
+            open_organizations(mappings),
+            clients.items(),
+            taken_clients(mappings),
+            create_missing=create_missing,
         )
         if apply:
             await _apply(session, scope, integration_id, matches)
@@ -182,19 +173,6 @@ async def _mappings(
 
 async def _clients(session: AsyncSession, scope: TenantScope) -> dict[UUID, str]:
     return {client.client_id: client.name for client in await ClientService(session, scope).list()}
-
-
-def _unmapped(mappings: Sequence[MappingView]) -> list[tuple[str, str]]:
-    # One the server no longer lists would only take a client's name away from one it does.
-    return [
-        (view.external_organization_id, view.external_organization_name)
-        for view in mappings
-        if view.client_id is None and view.missing_since is None
-    ]
-
-
-def _taken(mappings: Sequence[MappingView]) -> frozenset[UUID]:
-    return frozenset(view.client_id for view in mappings if view.client_id is not None)
 
 
 async def _apply(

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from difflib import SequenceMatcher
+from functools import lru_cache
 from typing import Literal
 from uuid import UUID
 
 import msgspec
 
-from muster.naming import name_key
+from muster.naming import folded, name_key, spellings
 
 # The names say the same. Only one organization can have a client at this confidence.
 EXACT = 1.0
@@ -24,10 +24,6 @@ LEAST = 0.75
 # Candidates compared letter by letter for one organization: those that share most trigrams.
 _CLOSEST = 20
 
-_EXPANDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ø": "oe", "å": "aa", "æ": "ae", "œ": "oe"})
-# Letters that Unicode does not decompose into a base and a mark.
-_REDUCED = str.maketrans({"ø": "o", "æ": "ae", "œ": "oe", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "ı": "i"})
-_MARKED = re.compile("([a-zα-ω])[\u0300-\u036f]+")
 _INITIALS = re.compile(r"\b(?:\w\.){2,}|\b(?:\w\.)+\w\b")
 _JOINERS = frozenset({"and", "und", "et"})
 # fmt: off
@@ -93,9 +89,9 @@ def propose(
     ours = [(client_id, name, _read(name)) for client_id, name in sorted(clients, key=lambda c: (c[1], c[0]))]
     theirs = [(external_id, _read(name)) for external_id, name in organizations]
     proposals = _by_same_name(theirs, ours, frozenset(taken))
-    index = _trigram_index([name for _, _, name in ours])
+    alike = _alike(tuple(ours))
     for external_id, name in theirs:
-        if external_id not in proposals and (best := _most_alike(name, ours, index)) is not None:
+        if external_id not in proposals and (best := alike.best(name)) is not None:
             proposals[external_id] = best
     return {external_id: proposals[external_id] for external_id, _ in theirs if external_id in proposals}
 
@@ -135,8 +131,8 @@ def plan_matches(
 
 
 _Client = tuple[UUID, str, _Name]
-_Spellings = Callable[[_Name], frozenset[str]]
-_TIERS: tuple[_Spellings, ...] = (
+_Spelt = Callable[[_Name], frozenset[str]]
+_TIERS: tuple[_Spelt, ...] = (
     lambda name: name.typed,
     lambda name: name.whole,
     lambda name: name.core,
@@ -149,9 +145,9 @@ def _by_same_name(
     """Same names, the closest spelling first: 'Alpha GmbH' is rather 'Alpha GmbH' than 'Alpha Inc.'"""
     proposals: dict[str, Proposal] = {}
     used = set(taken)
-    for spellings in _TIERS:
+    for spelt in _TIERS:
         left = [(external_id, name) for external_id, name in organizations if external_id not in proposals]
-        fits = _pairs(left, clients, spellings)
+        fits = _pairs(left, clients, spelt)
         wanted = Counter(client_id for found in fits.values() for client_id, _, _ in found)
         for external_id, found in fits.items():
             client_id, client_name, _ = found[0]
@@ -164,15 +160,15 @@ def _by_same_name(
 
 
 def _pairs(
-    organizations: Sequence[tuple[str, _Name]], clients: Sequence[_Client], spellings: _Spellings
+    organizations: Sequence[tuple[str, _Name]], clients: Sequence[_Client], spelt: _Spelt
 ) -> dict[str, list[_Client]]:
     by_spelling: defaultdict[str, dict[UUID, _Client]] = defaultdict(dict)
     for client in clients:
-        for spelling in spellings(client[2]):
+        for spelling in spelt(client[2]):
             by_spelling[spelling][client[0]] = client
     pairs: dict[str, list[_Client]] = {}
     for external_id, name in organizations:
-        found = {c[0]: c for spelling in sorted(spellings(name)) for c in by_spelling[spelling].values()}
+        found = {c[0]: c for spelling in sorted(spelt(name)) for c in by_spelling[spelling].values()}
         if found:
             pairs[external_id] = list(found.values())
     return pairs
@@ -181,35 +177,61 @@ def _pairs(
 # --- names that look alike -------------------------------------------------------------------------------
 
 
-def _most_alike(name: _Name, clients: Sequence[_Client], index: dict[str, list[int]]) -> Proposal | None:
-    shared: Counter[int] = Counter()
-    for trigram in _trigrams(name):
-        shared.update(index.get(trigram, ()))
-    best: tuple[float, int] | None = None
-    for position, _ in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:_CLOSEST]:
-        score = _likeness(name, clients[position][2])
-        if score >= LEAST and (best is None or score > best[0]):
-            best = (score, position)
-    if best is None:
-        return None
-    client_id, client_name, _ = clients[best[1]]
-    return Proposal(client_id=client_id, client_name=client_name, confidence=min(best[0], _MOST_ALIKE))
+class _Alike:
+    """The clients that names look like. It remembers: what one organization looks like does not depend on
+    the others, and after each mapping all are asked for again.
+    """
+
+    def __init__(self, clients: Sequence[_Client]) -> None:
+        self._clients = clients
+        self._index = _trigram_index([name for _, _, name in clients])
+        self._known: dict[_Name, Proposal | None] = {}
+
+    def best(self, name: _Name) -> Proposal | None:
+        """The client whose name agrees in most letters, if enough of them do."""
+        if name not in self._known:
+            self._known[name] = self._find(name)
+        return self._known[name]
+
+    def _find(self, name: _Name) -> Proposal | None:
+        shared: Counter[int] = Counter()
+        for trigram in _trigrams(name):
+            shared.update(self._index.get(trigram, ()))
+        best: tuple[float, int] | None = None
+        for position, _ in sorted(shared.items(), key=lambda item: (-item[1], item[0]))[:_CLOSEST]:
+            score = _likeness(name, self._clients[position][2], over=best[0] if best else 0)
+            if score >= LEAST and (best is None or score > best[0]):
+                best = (score, position)
+        if best is None:
+            return None
+        client_id, client_name, _ = self._clients[best[1]]
+        return Proposal(client_id=client_id, client_name=client_name, confidence=min(best[0], _MOST_ALIKE))
 
 
-def _likeness(one: _Name, other: _Name) -> float:
-    """From 0 to 1: how much of the letters agree, in order or with the words sorted."""
-    return round(
-        max(
-            (
-                SequenceMatcher(None, a, b, autojunk=False).ratio()
-                for x in one.core
-                for y in other.core
-                for a, b in ((x, y), (_sorted_words(x), _sorted_words(y)))
-            ),
-            default=0.0,
-        ),
-        2,
-    )
+@lru_cache(maxsize=8)
+def _alike(clients: tuple[_Client, ...]) -> _Alike:
+    return _Alike(clients)
+
+
+def _likeness(one: _Name, other: _Name, *, over: float) -> float:
+    """From 0 to 1: how much of the letters agree, in order or with the words sorted.
+
+    0 as well when it is sure that it is too little, or not more than `over`.
+    """
+    pairs = {
+        pair for x in one.core for y in other.core for pair in ((x, y), (_sorted_words(x), _sorted_words(y)))
+    }
+    likeness = over
+    for a, b in sorted(pairs):
+        matcher = SequenceMatcher(None, a, b, autojunk=False)
+        # The quick ratios are upper bounds of the slow one, which is the price of the whole matching.
+        for ratio in (matcher.real_quick_ratio, matcher.quick_ratio, matcher.ratio):
+            found = round(ratio(), 2)
+            if found < LEAST or found <= likeness:
+                break
+        else:
+            likeness = found
+    return likeness if likeness > over else 0
 
 
 def _sorted_words(text: str) -> str:
@@ -233,21 +255,14 @@ def _trigrams(name: _Name) -> set[str]:
 # --- reading a name --------------------------------------------------------------------------------------
 
 
+@lru_cache(maxsize=20_000)
 def _read(name: str) -> _Name:
-    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
-    spellings = {_reduce(folded.translate(_EXPANDED)), _reduce(folded)}
-    words = [found for text in sorted(spellings) if (found := _words(text))]
+    words = [found for text in sorted(spellings(name)) if (found := _words(text))]
     return _Name(
-        typed=frozenset({" ".join(folded.split())} if words else ()),
+        typed=frozenset({" ".join(folded(name).split())} if words else ()),
         whole=frozenset(" ".join(found) for found in words),
         core=frozenset(" ".join(_without_legal_form(found)) for found in words),
     )
-
-
-def _reduce(text: str) -> str:
-    """Marks taken off Latin and Greek letters; in other scripts they make other letters (か, が)."""
-    decomposed = unicodedata.normalize("NFKD", text.translate(_REDUCED))
-    return unicodedata.normalize("NFKC", _MARKED.sub(r"\1", decomposed))
 
 
 def _words(text: str) -> list[str]:

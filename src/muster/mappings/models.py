@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muster.db.types import Base, TenantOwned
@@ -16,6 +16,7 @@ class OrganizationMapping(TenantOwned, Base):
     """An organization as the server lists it and, once a person said so, the client it stands for.
 
     `sites` is a list of {external_id, name, device_count}. `missing_since`: first listing without it.
+    `default_contact_id`: whom to tell; the database itself refuses a contact of another client.
     """
 
     __tablename__ = "rmm_organization_mappings"
@@ -26,6 +27,10 @@ class OrganizationMapping(TenantOwned, Base):
             ondelete="CASCADE",
         ),
         ForeignKeyConstraint(["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"]),
+        ForeignKeyConstraint(
+            ["tenant_id", "client_id", "default_contact_id"],
+            ["contacts.tenant_id", "contacts.client_id", "contacts.contact_id"],
+        ),
         Index(None, "tenant_id", "client_id"),
     )
 
@@ -34,6 +39,7 @@ class OrganizationMapping(TenantOwned, Base):
     external_organization_name: Mapped[str]
     client_id: Mapped[UUID | None]
     auto_sync_assets: Mapped[bool] = mapped_column(default=True)
+    default_contact_id: Mapped[UUID | None]
     device_count: Mapped[int | None]
     sites: Mapped[list[Any]] = mapped_column(default=list)
     missing_since: Mapped[datetime | None]
@@ -46,7 +52,9 @@ class ExternalEntityMapping(TenantOwned, Base):
     the organization's id, `external_pk` the server's own integer key, and `metadata` the site's id and name.
 
     `light_hash` and `detail_hash` are content hashes of the last record from each kind of answer;
-    `missing_since` is the first complete snapshot without it.
+    `missing_since` is the first complete snapshot without it, `last_missed_at` the latest, and
+    `missed_answers` their number. A person who keeps it (`kept_at`, `kept_by`) does so for this absence:
+    when it has answered and goes missing again, `missing_since` is later.
     """
 
     __tablename__ = "tenant_external_entity_mappings"
@@ -60,6 +68,13 @@ class ExternalEntityMapping(TenantOwned, Base):
             ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
         ),
         Index(None, "tenant_id", "asset_id"),
+        Index(
+            None,
+            "tenant_id",
+            "missing_since",
+            sqlite_where=text("missing_since IS NOT NULL"),
+            postgresql_where=text("missing_since IS NOT NULL"),
+        ),
     )
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -73,4 +88,8 @@ class ExternalEntityMapping(TenantOwned, Base):
     detail_hash: Mapped[str | None]
     detail_read_at: Mapped[datetime | None]
     missing_since: Mapped[datetime | None]
+    last_missed_at: Mapped[datetime | None]
+    missed_answers: Mapped[int] = mapped_column(default=0, server_default="0")
+    kept_at: Mapped[datetime | None]
+    kept_by: Mapped[str | None]
     created_at: Mapped[datetime]

@@ -10,12 +10,16 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 from msgspec import UNSET, UnsetType
 
 from muster.egress import Egress
+from muster.providers.checks import CheckResult, CheckStep, Finding
+
+# Part of the contract, in a file of their own: other rooms take them from here.
+__all__ = ["CheckResult", "CheckStep", "Finding"]
 
 
 class AgentStatus(StrEnum):
@@ -47,7 +51,9 @@ class Capability(StrEnum):
 
 
 class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
-    """One field of the connection form. `secret` fields are sealed; their last four characters are shown."""
+    """One field of the connection form. `secret` fields are sealed; their last four characters are shown.
+    A `required` field of one auth mode is required in that mode.
+    """
 
     name: str
     label: str
@@ -61,13 +67,24 @@ class SettingsField(msgspec.Struct, frozen=True, kw_only=True):
     only_for_auth_mode: str | None = None
 
 
+class AuthMode(msgspec.Struct, frozen=True, kw_only=True):
+    """A way to be let in. `label` is what a person chooses it by."""
+
+    key: str
+    label: str
+
+
 class ProviderManifest(msgspec.Struct, frozen=True, kw_only=True):
-    """How a provider presents itself. `display_name` is what screens show, never `key`."""
+    """How a provider presents itself. `display_name` is what screens show, never `key`.
+
+    `auth_modes` are those that fields belong to, the usual one first; none where there is only one way in.
+    """
 
     key: str
     display_name: str
     fields: tuple[SettingsField, ...]
     capabilities: frozenset[Capability]
+    auth_modes: tuple[AuthMode, ...] = ()
 
 
 class ConnectionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -224,29 +241,6 @@ class ProviderErrorInfo(msgspec.Struct, frozen=True, kw_only=True):
     retry_after: float | None = None
 
 
-# --- the check ------------------------------------------------------------------------------------------
-
-
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing the check found. `code` is stable."""
-
-    code: str
-    level: Literal["error", "warning", "info"]
-    message: str
-    remedy: str
-
-
-class CheckResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a check of the connection found; `ok` when nothing stands in the way of a sync.
-
-    `facts` are what was learned on the way (server version, source in use, counts), for screens.
-    """
-
-    ok: bool
-    findings: tuple[Finding, ...]
-    facts: dict[str, Any] = {}
-
-
 # --- errors ---------------------------------------------------------------------------------------------
 
 
@@ -355,8 +349,10 @@ class ProviderConnection(Protocol):
 
     traffic: Traffic
 
-    async def check(self) -> CheckResult:
-        """Try the connection end to end; never raises for what the server does, but reports it."""
+    async def check(self, one_time_code: str | None = None) -> CheckResult:
+        """Try the connection end to end; never raises for what the server does, but reports it. With a
+        code, log in with it, where the auth mode has a session.
+        """
 
     async def login(self, one_time_code: str | None = None) -> None:
         """Log in now where the auth mode has a session, storing its token; else do nothing."""
@@ -393,6 +389,9 @@ class Provider(Protocol):
 
     def settings(self, raw: Mapping[str, str | None]) -> ConnectionSettings:
         """Validate and normalize what a person typed, by field name; InvalidInput names the field."""
+
+    def device_url(self, instance_url: str, external_id: str) -> str | None:
+        """Where a person finds a device on the server; None when that cannot be told from the address."""
 
     def connect(
         self, settings: ConnectionSettings, *, egress: Egress, session: SessionStore

@@ -7,7 +7,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from muster.errors import InvalidInput
-from muster.integrations.schemas import IntegrationView
 from muster.schedules.types import JobOrder, ScheduleKind
 
 DEVICES_REFRESH, DEVICES_FULL = "devices_refresh", "devices_full"
@@ -58,12 +57,3 @@ def tried_by(sync_type: str, mode: str) -> tuple[str, ...]:
     if sync_type != "devices":
         return ()
     return {"full": (DEVICES_FULL, DEVICES_REFRESH), "incremental": (DEVICES_REFRESH,)}.get(mode, ())
-
-
-def is_bare(view: IntegrationView) -> bool:
-    """Whether the integration was disconnected: it has no credentials to sync with."""
-    return (
-        not view.is_active
-        and view.connected_at is None
-        and not [credential for credential in view.credentials if credential.name != "webhook_secret"]
-    )

@@ -119,7 +119,7 @@ def check_minutes(kind: ScheduleKind, minutes: int) -> int:
     """The interval a person chose; InvalidInput when this kind does not allow it."""
     if not kind.least <= minutes <= kind.most:
         raise InvalidInput(
-            f"{kind.name} runs every {kind.least} to {kind.most:,} minutes; {minutes:,} is not possible.",
-            remedy="Choose another number, or --off.",
+            f"{kind.title}: every {kind.least} to {kind.most:,} minutes; {minutes:,} is not possible.",
+            remedy="Choose another number, or turn it off.",
         )
     return minutes

@@ -11,6 +11,7 @@ import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
+from muster.audit.service import AuditService
 from muster.db import bulk
 from muster.db.types import table_of
 from muster.encryption import CannotOpen, SecretBox
@@ -19,20 +20,23 @@ from muster.events.service import EventService
 from muster.events.types import EventType
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
+from muster.integrations.types import State
 from muster.jobs.service import JobService
 from muster.providers.contract import ProviderErrorInfo
 from muster.schedules import kinds, rules
 from muster.schedules.models import Schedule
 from muster.schedules.repository import ScheduleRepository
 from muster.schedules.rules import Failure
-from muster.schedules.schemas import ScheduleView
-from muster.schedules.types import Attempt, Due, dedup_key, lane_of
+from muster.schedules.schemas import ScheduleControl, ScheduleView
+from muster.schedules.types import Attempt, Due, ScheduleKind, dedup_key, lane_of
 from muster.tenancy import TenantScope
 
 log = structlog.get_logger(__name__)
 
 _SCHEDULES = table_of(Schedule)
 _READING = (kinds.DEVICES_REFRESH, kinds.DEVICES_FULL)
+# Periods in minutes that most people choose from.
+_USUAL = (5, 10, 15, 30, 60, 120, 240, 360, 720, 1440)
 _UNPAUSED: Mapping[str, Any] = {
     "failures": 0,
     "paused_code": None,
@@ -68,6 +72,13 @@ class ScheduleService:
         """An integration's schedules; none before a check of its connection has passed."""
         return await self._repository.of(integration_id)
 
+    async def controls(self, integration_id: UUID) -> Mapping[str, ScheduleControl]:
+        """An integration's schedules by kind, with what may be chosen."""
+        return {
+            schedule.kind: _control(schedule, kinds.get(schedule.kind))
+            for schedule in await self.list(integration_id)
+        }
+
     async def set(
         self,
         reference: str | UUID,
@@ -100,6 +111,8 @@ class ScheduleService:
         if (every, on) != (old.minutes, old.enabled) and old.paused_code is None and not old.failures:
             values["next_run_at"] = rules.first_run(view.integration_id, kind.name, every, clock.now())
         await self._change(view.integration_id, kind.name, values)
+        if (every, on) != (old.minutes, old.enabled):
+            await self._record(view, kind, old, every, on=on)
         now = {s.kind: s for s in await self._repository.of(view.integration_id)}
         await self._keep_period(view, now)
         return now[kind.name]
@@ -148,7 +161,7 @@ class ScheduleService:
 
     async def request(self, due: Due, view: IntegrationView) -> None:
         """Ask for the job of a claimed schedule; for a paused one, for a check of the connection."""
-        if due.paused_code is None and kinds.is_bare(view):
+        if due.paused_code is None and view.state is State.DISCONNECTED:
             await self._pause(await self._locked(view.integration_id), view, _DISCONNECTED, quiet=True)
             return
         order = kinds.CHECK if due.paused_code else kinds.KINDS[due.kind].order
@@ -203,6 +216,19 @@ class ScheduleService:
                 pass
 
     # --- inside ------------------------------------------------------------------------------------------
+
+    async def _record(
+        self, view: IntegrationView, kind: ScheduleKind, old: ScheduleView, minutes: int, *, on: bool
+    ) -> None:
+        await AuditService(self._session, self._scope).record(
+            "schedule.changed",
+            "integration",
+            subject=view.name,
+            subject_id=view.integration_id,
+            schedule=kind.title,
+            minutes=[old.minutes, minutes],
+            enabled=[old.enabled, on],
+        )
 
     async def _locked(self, integration_id: UUID) -> Sequence[ScheduleView]:
         return await self._repository.of(integration_id, for_update=True)
@@ -321,6 +347,13 @@ class ScheduleService:
             {**values, "updated_at": clock.now()},
             where={"integration_id": integration_id, "kind": kind},
         )
+
+
+def _control(schedule: ScheduleView, kind: ScheduleKind) -> ScheduleControl:
+    usual = {minutes for minutes in _USUAL if kind.least <= minutes <= kind.most} | {schedule.minutes}
+    return ScheduleControl(
+        schedule=schedule, title=kind.title, least=kind.least, most=kind.most, usual=sorted(usual)
+    )
 
 
 _DISCONNECTED = ProviderErrorInfo(

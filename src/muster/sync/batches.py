@@ -9,17 +9,19 @@ from uuid import UUID
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
+from muster.assets.missing.service import reinstate
 from muster.assets.service import AssetService
 from muster.assets.types import AssetContent
 from muster.db import Database
+from muster.db.turns import pieces
 from muster.db.types import new_id
 from muster.events.service import EventService
 from muster.integrations.schemas import IntegrationView
 from muster.mappings.service import MappingService
-from muster.providers.contract import DeviceChunk, OrganizationRead
+from muster.providers.contract import DeviceChunk, DeviceRecord, OrganizationRead
 from muster.sync import announcements, entries
 from muster.sync.ledger import Ledger
-from muster.sync.plan import LIGHT, Planner, digested
+from muster.sync.plan import LIGHT, Planner, digested, each_once
 from muster.sync.resume import DONE
 from muster.sync.tally import Tally
 from muster.sync.types import DeviceBatch, DevicePlan, Entry, KnownDevice
@@ -28,7 +30,7 @@ from muster.tenancy import TenantScope
 # Devices a transaction takes: a known one costs little more than its sign of life, one not met before in
 # this kind of answer several rows. Either way a small write waits for it well below 200 ms on SQLite.
 _BATCH_WEIGHT = 2000
-_NEW_WEIGHT = 6
+_NEW_WEIGHT = 10
 
 
 @dataclass(slots=True)
@@ -89,6 +91,8 @@ class DeviceWriter:
         self._batch_weight += self._weight(chunk)
         if self._batch_weight >= _BATCH_WEIGHT:
             await self.flush()
+        # What a provider makes of one answer comes without a wait in between.
+        await self._database.give_way()
 
     def _weight(self, chunk: DeviceChunk) -> int:
         known = [self._state.known.get(record.external_id) for record in chunk.records]
@@ -111,9 +115,14 @@ class DeviceWriter:
             made=self._made,
             make_id=new_id,
         )
-        rows = digested(batch)
+        turn = self._database.give_way
+        rows: list[tuple[DeviceRecord, str]] = []
+        async for some in pieces(each_once(batch.records), turn):
+            rows.extend(digested(some))
         contents = await self._stored(planner.to_compare(rows, batch.source))
-        plan = planner.plan(batch, rows, contents)
+        plan = planner.begin(batch)
+        async for piece in pieces(rows, turn):
+            planner.extend(plan, batch, piece, contents)
 
         async def apply(session: AsyncSession) -> None:
             await self._write(session, plan)
@@ -145,8 +154,14 @@ class DeviceWriter:
         await assets.save(plan.change, cause=str(self._ledger.run_id), at=at)
         await MappingService(session, self._scope).save_devices(self._integration_id, plan.entities, at)
         await assets.touch(plan.readings, at)
+        await reinstate(session, self._scope, self._returned(plan))
         told = announcements.of_plan(self._about, plan, self._state.known)
         await EventService(session, self._scope).publish_many(told)
+
+    def _returned(self, plan: DevicePlan) -> Sequence[UUID]:
+        """Assets that a person had retired, whose devices are listed again."""
+        met = [self._state.known[eid] for eid in sorted(plan.seen) if eid in self._state.known]
+        return [device.entity.asset_id for device in met if device.retired]
 
     def _remember(self, plan: DevicePlan) -> None:
         """Take over what was just committed, so that the rest of the run compares with it."""
@@ -169,4 +184,5 @@ class DeviceWriter:
         for reading in plan.readings:
             device = self._state.known[reading.external_id]
             device.agent_status, device.last_seen_at = reading.agent_status, reading.last_seen_at
+            device.retired = False
         self._state.tally.add(plan)

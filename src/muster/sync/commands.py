@@ -15,12 +15,13 @@ from muster.integrations.service import IntegrationService
 from muster.jobs.service import JobService
 from muster.jobs.types import JobTicket
 from muster.naming import as_id
-from muster.sync import following
+from muster.sync import following, kinds
 from muster.sync.jobs import request_devices, request_organizations
+from muster.sync.kinds import SyncKind
 from muster.sync.ledger import Ledger, Progress
 from muster.sync.schemas import Preview, RunView
 from muster.sync.service import RunService, SyncService
-from muster.sync.types import RunStatus, SyncMode
+from muster.sync.types import RunStatus, SyncMode, SyncType
 from muster.tenancy import TenantScope
 from muster.terminal import FAILED, LimitOption, Terminal, command, group
 
@@ -87,7 +88,7 @@ async def organizations(
         terminal,
         scope,
         view,
-        title="Organizations",
+        kind=kinds.ORGANIZATIONS,
         request=request,
         here=here,
         plan=plan,
@@ -136,7 +137,7 @@ async def devices(
         terminal,
         scope,
         view,
-        title="Devices",
+        kind=kinds.of(SyncType.DEVICES, mode),
         request=request,
         here=here,
         plan=plan,
@@ -149,7 +150,7 @@ async def _sync(
     scope: TenantScope,
     integration: IntegrationView,
     *,
-    title: str,
+    kind: SyncKind,
     request: following.Request,
     here: Callable[[Progress], Awaitable[RunView | Preview]],
     plan: bool,
@@ -160,6 +161,8 @@ async def _sync(
         raise InvalidInput("--plan and --background exclude each other.")
     database = terminal.database
     lives = not plan and await following.has_worker(database)
+    if not plan:
+        await following.record(database, scope, integration, kind)
     if background:
         ticket = await following.ask(database, scope, integration, request)
         if not terminal.output.json({"job_id": ticket.job_id, "joined": ticket.joined}):
@@ -168,7 +171,7 @@ async def _sync(
         if not lives:
             terminal.output.note("No worker runs. Start one with: muster worker")
         return
-    with terminal.output.progress(title) as update:
+    with terminal.output.progress(kind.things.capitalize()) as update:
         if lives:
             ticket = await following.ask(database, scope, integration, request)
             result: RunView | Preview = await following.follow(database, scope, ticket.job_id, update)

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -13,9 +14,11 @@ from muster import clock
 from muster.assets.service import AssetService
 from muster.assets.types import SyncedAsset
 from muster.db import Database
+from muster.db.turns import pieces
 from muster.events.service import EventService
 from muster.integrations.schemas import IntegrationView
-from muster.mappings.schemas import MappingView
+from muster.mappings.missing.service import AbsenceService
+from muster.mappings.schemas import EntityState, MappingView
 from muster.mappings.service import MappingService
 from muster.providers.contract import (
     Depth,
@@ -33,7 +36,7 @@ from muster.sync import absence, announcements, entries
 from muster.sync.batches import DeviceWriter, FleetState
 from muster.sync.ledger import Ledger
 from muster.sync.organizations import record_listing
-from muster.sync.plan import DETAIL, LIGHT, detail_candidates
+from muster.sync.plan import DETAIL, LIGHT, SINGLE, detail_candidates
 from muster.sync.types import KnownDevice, RunStatus, SyncMode
 from muster.tenancy import TenantScope
 
@@ -147,21 +150,15 @@ class DeviceSync:
                     self._integration_id, [state.asset_id for state in states] if only else None
                 )
             }
-        for entity in states:
-            asset = assets[entity.asset_id]
-            self._state.known[entity.external_entity_id] = KnownDevice(
-                entity=entity,
-                client_id=asset.client_id,
-                agent_status=asset.agent_status,
-                last_seen_at=asset.last_seen_at,
-                asset_type_overridden=asset.asset_type_overridden,
-                retired=asset.retired_at is not None,
-            )
+        async for some in pieces(states, self._database.give_way):
+            self._state.known.update((state.external_entity_id, _known(state, assets)) for state in some)
         if before := self._ledger.resumed:
             touched = {a.asset_id for a in assets.values() if _synced_since(a, before.started_at)}
             seen = [eid for eid, device in self._state.known.items() if device.entity.asset_id in touched]
             self._state.tally.restore(seen, before.created, before.updated)
             self._state.tally.failed = before.failed
+            realms = [device.entity.external_realm_id for device in self._state.known.values()]
+            self._ledger.position.skipped = sum(realm in before.done for realm in realms)
 
     async def _read_roster(self) -> None:
         """The list of all visible devices. Without it the sync goes on, but nothing can be judged missing."""
@@ -184,8 +181,11 @@ class DeviceSync:
         names = {record.external_id: record.name for record in records}
         left = [record for record in records if record.external_id not in self._state.done]
         async for item in self._connection.devices(left, depth):
+            name = names.get(item.organization_id, item.organization_id)
+            self._ledger.phase = "details" if item.source == DETAIL else "devices"
+            self._ledger.position.take(item, name)
             self._ledger.pause()
-            self._ledger.cursor["organization"] = names.get(item.organization_id, item.organization_id)
+            self._ledger.cursor["organization"] = name
             if isinstance(item, DeviceChunk):
                 await self._writer.gather(item)
             else:
@@ -214,6 +214,7 @@ class DeviceSync:
             refresh_old=not in_bulk,
         )
         failures = 0
+        self._ledger.position.begin(SINGLE, len(wanted))
         for start in range(0, len(wanted), _DETAIL_BATCH):
             batch = wanted[start : start + _DETAIL_BATCH]
             answers = await asyncio.gather(
@@ -230,6 +231,8 @@ class DeviceSync:
                 await self._ledger.commit(
                     self._state.tally.counters(), [entries.hardware_unread(external_id, answer)]
                 )
+            self._ledger.position.add(len(batch))
+            self._ledger.pause()
             if failures >= _FAILURES_IN_A_ROW:
                 break
         await self._writer.flush()
@@ -252,11 +255,10 @@ class DeviceSync:
         )
         self._state.tally.missing = len(found.missing)
         newly = () if found.held else found.newly
+        missed = sorted(set(found.missing) - set(found.newly) | set(newly))
 
         async def apply(session: AsyncSession) -> None:
-            await MappingService(session, self._scope).save_missing_devices(
-                self._integration_id, newly, clock.now()
-            )
+            await AbsenceService(session, self._scope).missed(self._integration_id, missed, clock.now())
             gone = announcements.gone(self._about, newly, self._state.known)
             await EventService(session, self._scope).publish_many(gone)
 
@@ -279,6 +281,18 @@ class DeviceSync:
                 ),
             )
         return Outcome(RunStatus.SUCCEEDED)
+
+
+def _known(entity: EntityState, assets: Mapping[UUID, SyncedAsset]) -> KnownDevice:
+    asset = assets[entity.asset_id]
+    return KnownDevice(
+        entity=entity,
+        client_id=asset.client_id,
+        agent_status=asset.agent_status,
+        last_seen_at=asset.last_seen_at,
+        asset_type_overridden=asset.asset_type_overridden,
+        retired=asset.retired_at is not None,
+    )
 
 
 def _synced_since(asset: SyncedAsset, moment: datetime) -> bool:

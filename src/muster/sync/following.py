@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from muster.db import Database
@@ -11,6 +13,8 @@ from muster.errors import MusterError
 from muster.integrations.schemas import IntegrationView
 from muster.jobs.service import JobService, WorkerService
 from muster.jobs.types import OPEN, JobTicket, JobView
+from muster.sync.kinds import SyncKind
+from muster.sync.requests import record_started
 from muster.sync.schemas import RunView
 from muster.sync.service import RunService
 from muster.tenancy import TenantScope
@@ -21,10 +25,27 @@ Request = Callable[[JobService, IntegrationView], Awaitable[JobTicket]]
 Moved = Callable[[int, int | None], None]
 
 
+@dataclass(frozen=True, slots=True)
+class Crew:
+    """Whether some process `lives` that carries out jobs; `seen_at` is the last sign of life of any."""
+
+    lives: bool
+    seen_at: datetime | None
+
+
+async def crew(database: Database) -> Crew:
+    """How the processes stand that carry out jobs."""
+    async with database.read(system=True) as session:
+        workers = await WorkerService(session).list()
+    return Crew(
+        any(not worker.dead for worker in workers),
+        max((worker.heartbeat_at for worker in workers), default=None),
+    )
+
+
 async def has_worker(database: Database) -> bool:
     """Whether some process lives that carries out jobs."""
-    async with database.read(system=True) as session:
-        return any(not worker.dead for worker in await WorkerService(session).list())
+    return (await crew(database)).lives
 
 
 async def ask(
@@ -33,6 +54,14 @@ async def ask(
     """Ask for the sync in a transaction of its own."""
     async with database.write(scope) as session:
         return await request(JobService(session, scope), integration)
+
+
+async def record(
+    database: Database, scope: TenantScope, integration: IntegrationView, kind: SyncKind
+) -> None:
+    """Put on record that somebody started a sync on the command line."""
+    async with database.write(scope) as session:
+        await record_started(session, scope, integration, kind)
 
 
 async def follow(database: Database, scope: TenantScope, job_id: UUID, moved: Moved) -> RunView:

@@ -127,12 +127,18 @@ def _trigger(job: JobContext) -> str:
 
 def _progress(job: JobContext) -> Progress:
     def moved(ledger: Ledger) -> None:
+        position = ledger.position
         job.report(
             {
                 "run_id": str(ledger.run_id),
                 "phase": ledger.phase,
                 "processed": ledger.counters.processed,
                 "total": ledger.total,
+                "read": position.read if position.pass_name else None,
+                "read_total": position.total,
+                "organization": position.organization,
+                "organizations": position.organizations,
+                "rate": position.rate(),
             }
         )
 

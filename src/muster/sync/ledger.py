@@ -23,6 +23,7 @@ from muster.events.service import EventService
 from muster.providers.contract import ProviderErrorInfo, Traffic
 from muster.sync import announcements, lease
 from muster.sync.models import SyncRun, SyncRunEntry
+from muster.sync.position import Position
 from muster.sync.repository import RunRepository
 from muster.sync.resume import Resumed, resumed
 from muster.sync.schemas import EntryView
@@ -33,6 +34,8 @@ log = structlog.get_logger(__name__)
 
 _RUNS = table_of(SyncRun)
 _ENTRIES = table_of(SyncRunEntry)
+# In the cursor: [[phase, since], ...] in the order in which they began.
+PHASES = "phases"
 
 Apply = Callable[[AsyncSession], Awaitable[None]]
 
@@ -52,6 +55,7 @@ class Ledger(Protocol):
     phase: str
     total: int | None
     cursor: dict[str, Any]
+    position: Position
     resumed: Resumed | None
 
     def pause(self) -> None:
@@ -78,6 +82,7 @@ class PreviewLedger:
         self.phase = "starting"
         self.total: int | None = None
         self.cursor: dict[str, Any] = {}
+        self.position = Position()
         self.resumed: Resumed | None = None
         self.entries: list[EntryView] = []
         self._progress = progress
@@ -124,10 +129,23 @@ class RunLedger:
         self.run_id = new_id()
         self.counters = Counters()
         self.traffic = Traffic()
+        self.cursor: dict[str, Any] = {}
         self.phase = "starting"
         self.total: int | None = None
-        self.cursor: dict[str, Any] = {}
+        self.position = Position()
         self.resumed: Resumed | None = None
+
+    @property
+    def phase(self) -> str:
+        """What the sync is at. Each phase's beginning is kept in the cursor, for the run's page."""
+        return self._phase
+
+    @phase.setter
+    def phase(self, name: str) -> None:
+        self._phase = name
+        begun: list[list[str]] = self.cursor.setdefault(PHASES, [])
+        if not begun or begun[-1][0] != name:
+            begun.append([name, clock.now().isoformat()])
 
     async def resume(self, run_id: UUID) -> bool:
         """Take up a run that its process left half done: the same run goes on. False when there is none to
@@ -181,6 +199,7 @@ class RunLedger:
             "sync_type": sync_type.value,
             "mode": mode.value,
             "trigger": trigger,
+            "started_by": self._scope.actor,
             "status": RunStatus.RUNNING.value,
             "lease_owner": self._owner,
             "heartbeat_at": at,
@@ -268,12 +287,12 @@ class RunLedger:
             self.counters = before
             raise
         self._entry_number += len(entries)
-        if self._progress:
-            self._progress(self)
         self.pause()
 
     def pause(self) -> None:
-        """A moment between two chunks: who wants the sync to end raises here."""
+        """A moment between two chunks: who watches is told, and who wants the sync to end raises here."""
+        if self._progress:
+            self._progress(self)
         if self._checkpoint:
             self._checkpoint()
 

@@ -16,7 +16,8 @@ class SyncRun(TenantOwned, Base):
     """One execution of a sync. While `status` is running it holds the integration's lease: `lease_owner`
     names the process, `heartbeat_at` its last sign of life.
 
-    `cursor` says how far it came; `error` is {code, message, remedy}; `duration_ms` counts wall time.
+    `started_by` is the person or program that asked for it; `cursor` says how far it came; `error` is
+    {code, message, remedy}; `duration_ms` counts wall time.
     """
 
     __tablename__ = "sync_runs"
@@ -44,6 +45,7 @@ class SyncRun(TenantOwned, Base):
     sync_type: Mapped[str]
     mode: Mapped[str]
     trigger: Mapped[str]
+    started_by: Mapped[str | None]
     status: Mapped[str]
     lease_owner: Mapped[str | None]
     heartbeat_at: Mapped[datetime]

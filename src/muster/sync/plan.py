@@ -12,7 +12,15 @@ from uuid import UUID
 import msgspec
 from msgspec import UNSET
 
-from muster.assets.types import ASSET_FIELDS, AssetContent, ChangedAsset, FieldChange, NewAsset, Reading
+from muster.assets.types import (
+    ROW_FIELDS,
+    AssetContent,
+    ChangedAsset,
+    FieldChange,
+    NewAsset,
+    Reading,
+    differences,
+)
 from muster.mappings.schemas import EntityState
 from muster.providers.contract import AgentStatus, DeviceRecord
 from muster.sync.entries import malformed
@@ -41,10 +49,14 @@ def content_hash(record: DeviceRecord) -> str:
     return hashlib.blake2b(msgspec.json.encode(still), digest_size=16).hexdigest()
 
 
-def digested(batch: DeviceBatch) -> Digested:
-    """The batch's records, each device once, with their content hashes."""
-    first = {record.external_id: record for record in reversed(batch.records)}
-    return [(record, content_hash(record)) for record in first.values()]
+def each_once(records: Sequence[DeviceRecord]) -> list[DeviceRecord]:
+    """The first record of each device."""
+    return list({record.external_id: record for record in reversed(records)}.values())
+
+
+def digested(records: Sequence[DeviceRecord]) -> Digested:
+    """The records with their content hashes."""
+    return [(record, content_hash(record)) for record in records]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +85,18 @@ class Planner:
             and not self._unchanged(record, digest, source, device)
         ]
 
-    def plan(self, batch: DeviceBatch, rows: Digested, contents: Mapping[UUID, AssetContent]) -> DevicePlan:
-        """The plan for one batch; `contents` holds what `to_compare` asked for: all others are unchanged."""
+    def begin(self, batch: DeviceBatch) -> DevicePlan:
+        """The plan for a batch, still without its records."""
         plan = DevicePlan(rejected=len(batch.rejected))
         plan.entries.extend(malformed(row, organization) for organization, row in batch.rejected)
+        return plan
+
+    def extend(
+        self, plan: DevicePlan, batch: DeviceBatch, rows: Digested, contents: Mapping[UUID, AssetContent]
+    ) -> None:
+        """Add records of the batch to its plan; `contents` holds what `to_compare` asked for: all others are
+        unchanged.
+        """
         for record, digest in rows:
             plan.seen.add(record.external_id)
             device = self.known.get(record.external_id)
@@ -104,7 +124,6 @@ class Planner:
                     device=device,
                     stored=stored,
                 )
-        return plan
 
     def _unchanged(self, record: DeviceRecord, digest: str, source: str, device: KnownDevice) -> bool:
         entity = device.entity
@@ -169,7 +188,7 @@ class Planner:
                     content=content,
                     changes=() if before.asset_id in self.made else changes,
                     type_before=stored.asset_type,
-                    extension_only=not any(change.field in ASSET_FIELDS for change in changes),
+                    extension_only=not any(change.field in ROW_FIELDS for change in changes),
                 )
             )
         if before.asset_id in self.made:
@@ -234,20 +253,6 @@ def merged(
     if record.lan_ips is not UNSET:
         values["lan_ip"] = next((ip for ip in record.lan_ips or () if ":" not in ip), None)
     return AssetContent(**values) if before is None else msgspec.structs.replace(before, **values)
-
-
-def differences(before: AssetContent, after: AssetContent) -> tuple[FieldChange, ...]:
-    """The fields that differ, in their order; values ready for JSON."""
-    return tuple(
-        FieldChange(field=name, old=msgspec.to_builtins(old), new=msgspec.to_builtins(new))
-        for name, old, new in zip(
-            AssetContent.__struct_fields__,
-            msgspec.structs.astuple(before),
-            msgspec.structs.astuple(after),
-            strict=True,
-        )
-        if old != new
-    )
 
 
 def _entry(

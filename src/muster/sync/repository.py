@@ -7,13 +7,13 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import RowMapping, case, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
 from muster.db.types import table_of
 from muster.sync.models import SyncRun, SyncRunEntry
-from muster.sync.schemas import EntryView, RunView
+from muster.sync.schemas import EntryFilter, EntryView, RunFilter, RunView
 from muster.sync.types import Action, RunStatus
 
 _runs = table_of(SyncRun)
@@ -72,16 +72,84 @@ class RunRepository(TenantRepository):
         )
         return [row._asdict() for row in await self.session.execute(statement)]
 
-    async def entries(self, run_id: UUID, *, limit: int) -> Sequence[EntryView]:
-        """A run's entries, problems first, then in their order."""
-        problems = case((_entries.c.action.in_([Action.FAILED, Action.HELD]), 0), else_=1)
+    async def page(self, wanted: RunFilter, *, limit: int, offset: int) -> list[RunView]:
+        """Runs that match, newest first."""
+        statement = (
+            select(_runs)
+            .where(self._matching(wanted))
+            .order_by(_runs.c.started_at.desc(), _runs.c.run_id.desc())
+            .limit(limit)
+            .offset(offset)
+        )
+        return [_view(row) for row in (await self.session.execute(statement)).mappings()]
+
+    async def count(self, wanted: RunFilter) -> int:
+        """How many runs match."""
+        statement = select(func.count()).select_from(_runs).where(self._matching(wanted))
+        return (await self.session.execute(statement)).scalar_one()
+
+    async def latest_ended(self, wanted: RunFilter) -> RunView | None:
+        """The last run that matches and has ended."""
+        statement = (
+            select(_runs)
+            .where(self._matching(wanted), _runs.c.status != RunStatus.RUNNING.value)
+            .order_by(_runs.c.started_at.desc(), _runs.c.run_id.desc())
+            .limit(1)
+        )
+        row = (await self.session.execute(statement)).mappings().one_or_none()
+        return _view(row) if row else None
+
+    def _matching(self, wanted: RunFilter) -> ColumnElement[bool]:
+        conditions = [_runs.c.tenant_id == self.scope.tenant_id]
+        conditions += [
+            _runs.c[name] == value
+            for name in ("integration_id", "sync_type", "mode", "status", "trigger")
+            if (value := getattr(wanted, name)) is not None
+        ]
+        if wanted.since is not None:
+            conditions.append(_runs.c.started_at >= wanted.since)
+        return and_(*conditions)
+
+    async def entries(
+        self, run_id: UUID, wanted: EntryFilter | None = None, *, limit: int, offset: int = 0
+    ) -> Sequence[EntryView]:
+        """A run's entries that match: problems first, what is missing next, each in their order."""
+        problems = case(
+            (_entries.c.action.in_([Action.FAILED, Action.HELD]), 0),
+            (_entries.c.action == Action.MISSING, 1),
+            else_=2,
+        )
         statement = (
             select(*(_entries.c[name] for name in EntryView.__struct_fields__))
-            .where(_entries.c.tenant_id == self.scope.tenant_id, _entries.c.run_id == run_id)
+            .where(self._of_run(run_id, wanted or EntryFilter()))
             .order_by(problems, _entries.c.entry_number)
             .limit(limit)
+            .offset(offset)
         )
         return [EntryView(**row) for row in (await self.session.execute(statement)).mappings()]
+
+    async def count_entries(self, run_id: UUID, wanted: EntryFilter) -> dict[str, int]:
+        """How many entries of a run match, by action."""
+        statement = (
+            select(_entries.c.action, func.count())
+            .where(self._of_run(run_id, wanted))
+            .group_by(_entries.c.action)
+        )
+        return {row[0]: row[1] for row in await self.session.execute(statement)}
+
+    def _of_run(self, run_id: UUID, wanted: EntryFilter) -> ColumnElement[bool]:
+        conditions = [_entries.c.tenant_id == self.scope.tenant_id, _entries.c.run_id == run_id]
+        if wanted.actions:
+            conditions.append(_entries.c.action.in_(wanted.actions))
+        if wanted.text:
+            # As typed too: SQLite's lower() knows no umlauts.
+            columns = (_entries.c.name, _entries.c.external_id)
+            typed = [column.contains(wanted.text, autoescape=True) for column in columns]
+            lowered = [
+                func.lower(column).contains(wanted.text.lower(), autoescape=True) for column in columns
+            ]
+            conditions.append(or_(*typed, *lowered))
+        return and_(*conditions)
 
 
 class RunsRepository:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -20,6 +20,7 @@ class RunView(msgspec.Struct, kw_only=True):
     sync_type: str
     mode: str
     trigger: str
+    started_by: str | None
     status: str
     phase: str
     started_at: datetime
@@ -53,6 +54,68 @@ class EntryView(msgspec.Struct, kw_only=True):
     name: str | None
     message: str | None
     changes: list[dict[str, Any]] | None
+
+
+class SyncOrder(msgspec.Struct, kw_only=True):
+    """A sync to start: `kind` is everything, organizations, devices or devices_full. The first sync of
+    devices is a full one, whichever was asked for.
+    """
+
+    kind: Literal["everything", "organizations", "devices", "devices_full"] = "everything"
+
+
+class SyncTicket(msgspec.Struct, kw_only=True):
+    """A sync that was asked for: its run will have the id `run_id`. `joined`: it was under way already."""
+
+    run_id: UUID
+    kind: str
+    joined: bool
+
+
+class SyncTickets(msgspec.Struct, kw_only=True):
+    """The syncs that an order led to, in the order in which they are done."""
+
+    items: list[SyncTicket]
+    total: int
+
+
+class RunList(msgspec.Struct, kw_only=True):
+    """Runs, newest first, and how many match in all."""
+
+    items: list[RunView]
+    total: int
+
+
+class EntryList(msgspec.Struct, kw_only=True):
+    """Entries of a run, problems first, and how many match in all."""
+
+    items: list[EntryView]
+    total: int
+
+
+class CancelView(msgspec.Struct, kw_only=True):
+    """What became of a sync that was to end: `state` is cancelled, or started until its next safe point."""
+
+    run_id: UUID
+    state: str
+
+
+class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which runs are wanted; None leaves a side open. `since`: begun then or later."""
+
+    integration_id: UUID | None = None
+    sync_type: str | None = None
+    mode: str | None = None
+    status: str | None = None
+    trigger: str | None = None
+    since: datetime | None = None
+
+
+class EntryFilter(msgspec.Struct, frozen=True, kw_only=True):
+    """Which entries of a run are wanted: of these actions (none: all), with this text in name or id."""
+
+    actions: tuple[str, ...] = ()
+    text: str | None = None
 
 
 class Preview(msgspec.Struct, kw_only=True):

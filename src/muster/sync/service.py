@@ -99,7 +99,8 @@ class SyncService:
             await record_listing(scope, integration_id, current, snapshot, ledger, counted=True)
             return Outcome(RunStatus.SUCCEEDED)
 
-        order = _Order(scope, integration_id, SyncType.ORGANIZATIONS, SyncMode.FULL, trigger, work, job)
+        integration = await self._integration(scope, integration_id)
+        order = _Order(scope, integration, SyncType.ORGANIZATIONS, SyncMode.FULL, trigger, work, job)
         return await (self._preview(order, progress) if preview else self._run(order, progress))
 
     async def devices(
@@ -137,7 +138,7 @@ class SyncService:
             )
             return await (sync.refresh() if wanted is None else sync.refresh_one(wanted))
 
-        order = _Order(scope, integration_id, SyncType.DEVICES, mode, trigger, work, job)
+        order = _Order(scope, integration, SyncType.DEVICES, mode, trigger, work, job)
         return await (self._preview(order, progress) if preview else self._run(order, progress))
 
     # --- inside ---
@@ -147,7 +148,6 @@ class SyncService:
             return await IntegrationService(session, scope, self._secrets).get(integration_id)
 
     async def _run(self, order: _Order, progress: Progress | None) -> RunView:
-        integration = await self._integration(order.scope, order.integration_id)
         job = order.job
         if job is not None and (ended := await self._ended_before(order.scope, job)) is not None:
             return ended
@@ -155,7 +155,7 @@ class SyncService:
             self._database,
             order.scope,
             order.integration_id,
-            integration.provider,
+            order.integration.provider,
             progress,
             checkpoint=None if job is None else checkpoint(job),
         )
@@ -243,8 +243,7 @@ class SyncService:
 
     async def _check_first(self, order: _Order) -> ProviderErrorInfo | None:
         """An integration that is not active is checked before its sync; what stands in the way, if any."""
-        integration = await self._integration(order.scope, order.integration_id)
-        if integration.is_active:
+        if order.integration.is_active:
             return None
         try:
             result = await self._connector.check(order.scope, order.integration_id)
@@ -297,12 +296,17 @@ class _Order:
     """What is to be synced, and the work that does it."""
 
     scope: TenantScope
-    integration_id: UUID
+    integration: IntegrationView
     sync_type: SyncType
     mode: SyncMode
     trigger: str
     work: Work
     job: JobContext | None = None
+
+    @property
+    def integration_id(self) -> UUID:
+        """Whose devices or organizations."""
+        return self.integration.integration_id
 
 
 _INTERNAL = "Muster made a mistake; its log says which. What had been written is whole."

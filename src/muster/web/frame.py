@@ -156,6 +156,12 @@ class Frame:
                 assert place.count is not None  # noqa: S101 - narrows the type
                 self._counts[place.key] = await place.count(session, self._person.scope)
 
+    def figure(self, place: str) -> int | None:
+        """The figure beside a place of the navigation, for a page that shows it, too; None where there is
+        none.
+        """
+        return self._counts.get(place)
+
     def slots(self, name: str) -> Sequence[Slot]:
         """What rooms put into a slot, as far as the person may see it."""
         return [slot for slot in self._furnishing.slots.get(name, ()) if self._person.may(slot.permission)]

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 from urllib.parse import urlencode
+
+from litestar.params import QueryParameter
 
 PAGE_SIZES: Sequence[int] = (25, 50, 100, 250)
 # Nobody turns so many pages by hand; a database would count rows for it.
 _PAGE_LIMIT = 100_000
+_ROW_LIMIT = 10_000_000
+
+# How much of a list a program asks for.
+Limit = Annotated[int, QueryParameter(ge=1, le=PAGE_SIZES[-1], description="Most items to answer.")]
+Offset = Annotated[int, QueryParameter(ge=0, le=_ROW_LIMIT, description="Items to pass over.")]
 
 Query = Mapping[str, str | Sequence[str]]
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlencode
 
@@ -82,7 +82,8 @@ def http_problem(request: Request[Any, Any, Any], error: HTTPException) -> Respo
     detail, remedy = error.detail, None
     if _is_for_a_person(request):
         detail, remedy = _DETAILS.get(status, (detail, None))
-    return _answer(request, status, detail, remedy=remedy, headers=error.headers)
+        return _answer(request, status, detail, remedy=remedy, headers=error.headers)
+    return _problem(status, detail, headers=error.headers, errors=_field_errors(error))
 
 
 def login_needed(request: Request[Any, Any, Any], error: NotAuthorizedException) -> Response[Any]:
@@ -113,6 +114,16 @@ EXCEPTION_HANDLERS: dict[int | type[Exception], Callable[[Request[Any, Any, Any]
     HTTPException: http_problem,
     Exception: unexpected_problem,
 }
+
+
+def _field_errors(error: HTTPException) -> Sequence[Mapping[str, str]]:
+    """What the framework found wrong with each field of a body or query, in its own words."""
+    found = error.extra if isinstance(error.extra, list) else []
+    return [
+        {name: str(value) for name, value in each.items() if value is not None}
+        for each in found
+        if isinstance(each, Mapping)
+    ]
 
 
 def _is_for_a_person(request: Request[Any, Any, Any]) -> bool:
@@ -151,10 +162,13 @@ def _problem(
     code: str | None = None,
     remedy: str | None = None,
     headers: dict[str, str] | None = None,
+    errors: Sequence[Mapping[str, str]] = (),
 ) -> Response[dict[str, object]]:
     members: dict[str, object] = {"type": "about:blank", "status": status, "detail": detail}
     if code is not None:
         members["code"] = code
     if remedy is not None:
         members["remedy"] = remedy
+    if errors:
+        members["errors"] = errors
     return Response(members, status_code=status, media_type=_MEDIA_TYPE, headers=headers)

@@ -60,9 +60,17 @@ class SecurityHeaders:
                 headers.setdefault("cache-control", "no-store")
                 if scope["scheme"] == "https":
                     headers.setdefault("strict-transport-security", _A_YEAR)
+                    message["headers"] = [_secured(name, value) for name, value in message["headers"]]
             await send(message)
 
         await self._app(scope, receive, sending)
+
+
+def _secured(name: bytes, value: bytes) -> tuple[bytes, bytes]:
+    """A header as it is; a cookie so that the browser sends it back by TLS only."""
+    if name.lower() != b"set-cookie" or b"; secure" in value.lower():
+        return name, value
+    return name, value + b"; Secure"
 
 
 def is_secure(request: Request[Any, Any, Any]) -> bool:

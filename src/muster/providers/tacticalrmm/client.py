@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from functools import partial
 from urllib.parse import quote
 
 from muster.providers.contract import (
@@ -49,6 +51,8 @@ _SITES_PAGE = 1000
 # The server's URLs take ids of 21 characters and more; a shorter one meets no view (CONTRACT 3).
 _ADDRESSABLE = re.compile(r"[^\s/\\\x00-\x1f\x7f]{21,200}")
 _UNREACHABLE_IN_A_ROW = 3
+# Rows of the list of all agents after which others on the event loop get theirs.
+_TURN = 500
 
 
 class TacticalConnection:
@@ -65,9 +69,10 @@ class TacticalConnection:
         self._beta_on: bool | None = None
         self._by_name: dict[str, str] | None = None
 
-    async def check(self) -> CheckResult:
+    async def check(self, one_time_code: str | None = None) -> CheckResult:
         """Try everything a sync needs; what the server does is reported, never raised."""
-        return await doctor.examine(self._settings, self._wire)
+        login = None if one_time_code is None else partial(self._auth.login, one_time_code)
+        return await doctor.examine(self._settings, self._wire, login)
 
     async def login(self, one_time_code: str | None = None) -> None:
         """Log in now, in password mode; with an API key nothing happens."""
@@ -117,6 +122,8 @@ class TacticalConnection:
                     remedy="Look at the agents on the server; one of them has no valid id.",
                 )
             entries[entry.external_id] = entry
+            if len(entries) % _TURN == 0:
+                await asyncio.sleep(0)
         return entries
 
     async def devices(

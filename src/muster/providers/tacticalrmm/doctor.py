@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from muster import clock
 from muster.egress import Answer
@@ -16,7 +18,8 @@ from muster.providers.contract import (
     ProviderPermissionError,
     ProviderUnavailable,
 )
-from muster.providers.tacticalrmm import answers
+from muster.providers.tacticalrmm import answers, ladder
+from muster.providers.tacticalrmm.ladder import Ladder
 from muster.providers.tacticalrmm.payloads import ClientRow, DashRow, RosterRow
 from muster.providers.tacticalrmm.wire import LIST_ONCE, ONCE, Wire
 
@@ -33,31 +36,50 @@ _OLDEST = (1, 0, 0)
 
 
 class _Report:
-    def __init__(self) -> None:
+    def __init__(self, settings: ConnectionSettings) -> None:
         self.findings: list[Finding] = []
-        self.facts: dict[str, Any] = {}
+        self.facts: dict[str, Any] = {"auth_mode": settings.auth_mode}
+        self.ladder = Ladder(settings)
+        self._settings = settings
 
-    def add(self, code: str, level: Any, message: str, remedy: str) -> None:
-        finding = Finding(code=code, level=level, message=message, remedy=remedy)
+    def add(
+        self, code: str, level: Any, message: str, remedy: str, fix: dict[str, str] | None = None
+    ) -> None:
+        finding = Finding(code=code, level=level, message=message, remedy=remedy, fix=fix or {})
         if finding not in self.findings:
             self.findings.append(finding)
 
     def add_error(self, failure: ProviderError) -> None:
-        self.add(failure.code, "error", failure.message, failure.remedy or "Try again later.")
+        fix = api_host(self._settings.instance_url) if failure.code == "dashboard_host" else None
+        self.add(
+            failure.code,
+            "error",
+            failure.message,
+            failure.remedy or "Try again later.",
+            {"instance_url": fix} if fix else None,
+        )
+        self.ladder.failed(failure)
 
     def result(self) -> CheckResult:
         return CheckResult(
             ok=all(finding.level != "error" for finding in self.findings),
             findings=tuple(self.findings),
             facts=self.facts,
+            steps=self.ladder.steps(),
         )
 
 
-async def examine(settings: ConnectionSettings, wire: Wire) -> CheckResult:
-    """Everything a sync needs, tried in the order in which it can fail."""
-    report = _Report()
-    report.facts["auth_mode"] = settings.auth_mode
+async def examine(
+    settings: ConnectionSettings, wire: Wire, login: Callable[[], Awaitable[None]] | None = None
+) -> CheckResult:
+    """Everything a sync needs, tried in the order in which it can fail. `login` is done once it is sure that
+    it goes to an API.
+    """
+    report = _Report(settings)
     try:
+        await _reach(wire, report)
+        if login is not None:
+            await login()
         await _let_in(wire, report)
         await _version(wire, report)
         await _visible(wire, report)
@@ -67,19 +89,27 @@ async def examine(settings: ConnectionSettings, wire: Wire) -> CheckResult:
     return report.result()
 
 
-async def _let_in(wire: Wire, report: _Report) -> None:
+async def _reach(wire: Wire, report: _Report) -> None:
     # Asked first and without credentials, so that none are sent to what turns out to be a web site.
-    failed = answers.refusal(await wire.without_credentials(_HOME, ONCE))
+    answer = await wire.without_credentials(_HOME, ONCE)
+    report.ladder.passed(ladder.TLS)
+    failed = answers.refusal(answer)
     if failed is not None and not isinstance(failed, ProviderNotFound | ProviderPermissionError):
         raise failed
+
+
+async def _let_in(wire: Wire, report: _Report) -> None:
     try:
         answer = await wire.get(_VERSION, ask=ONCE)
     except (ProviderNotFound, ProviderPermissionError):
         # Any user may read the version; a proxy may think otherwise. The lists decide.
         return
     report.facts["web_version"] = answers.decode(answer, str)[:50]
+    report.ladder.passed(ladder.LOGIN)
     skew = (answer.date - clock.now()).total_seconds() if answer.date else 0.0
     report.facts["clock_skew_seconds"] = round(skew)
+    apart = f"{abs(skew):.0f} s apart"
+    report.ladder.set(ladder.CLOCK, "warned" if abs(skew) > _SKEW_SECONDS else "passed", apart)
     if abs(skew) > _SKEW_SECONDS:
         report.add(
             "clock_skew",
@@ -100,6 +130,7 @@ async def _version(wire: Wire, report: _Report) -> None:
     if not version:
         return
     report.facts["server_version"] = version[:50]
+    report.ladder.passed(ladder.HOST, f"version {version[:50]}")
     numbers = tuple(int(number) for number in re.findall(r"[0-9]{1,6}", version)[:3])
     if numbers and numbers < _OLDEST:
         report.add(
@@ -136,6 +167,10 @@ async def _visible(wire: Wire, report: _Report) -> None:
         report.add_error(failure)
     else:
         seen = report.facts["devices_seen"] = roster.total
+        if "organizations" in report.facts:
+            report.ladder.passed(
+                ladder.ROLE, f"{report.facts['organizations']:,} clients, {roster.total:,} agents"
+            )
     if stated is not None and seen is not None and seen < stated:
         report.add(
             "key_restricted",
@@ -153,9 +188,12 @@ async def _source(source: str, wire: Wire, report: _Report) -> None:
         if source == "beta":
             raise
         report.add(failure.code, "warning", failure.message, "Nothing at once: the light list is used.")
+        report.ladder.set(ladder.SOURCE, "warned", "the light list is used")
         return
     report.facts["beta_api"] = on
     report.facts["source_in_use"] = source if on else "stable"
+    if on or source != "beta":
+        report.ladder.set(ladder.SOURCE, "passed", "beta API is on" if on else "stable; beta API is off")
     if on:
         await _hidden_clients(wire, report)
     elif source == "beta":
@@ -164,7 +202,9 @@ async def _source(source: str, wire: Wire, report: _Report) -> None:
             "error",
             "The beta API is off on this server.",
             "Set BETA_API_ENABLED = True in the server's local_settings.py, or choose source auto or stable.",
+            {"source": "auto"},
         )
+        report.ladder.set(ladder.SOURCE, "failed", "beta API is off")
     else:
         report.add(
             "beta_disabled",
@@ -190,6 +230,15 @@ async def _hidden_clients(wire: Wire, report: _Report) -> None:
             " and none of their devices counts as missing.",
             "Give the role access to all clients, if they are wanted.",
         )
+
+
+def api_host(url: str) -> str | None:
+    """The address at which the API of a dashboard's host usually is; None where no guess is good."""
+    parts = urlsplit(url)
+    first, _, domain = (parts.hostname or "").partition(".")
+    if first == "api" or "." not in domain or domain.rpartition(".")[2].isdigit():
+        return None
+    return f"{parts.scheme}://api.{domain}{f':{parts.port}' if parts.port else ''}"
 
 
 def beta_is_on(answer: Answer) -> bool:

@@ -29,7 +29,7 @@ DETAIL = "detail"
 LIST_AGENTS = "can_list_agents"
 AGENTS = "/agents/"
 BETA_AGENTS = "/beta/v1/agent/"
-CHUNK = 500
+CHUNK = 100
 _TOO_MUCH = frozenset({"body_too_large", "timeout"})
 
 Item = DeviceChunk | OrganizationRead

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from muster.providers.contract import Capability, ProviderManifest, SettingsField
+from muster.providers.contract import AuthMode, Capability, ProviderManifest, SettingsField
 
 API_KEY = "api_key"
 PASSWORD = "password"  # noqa: S105 - the name of an auth mode
@@ -33,12 +33,14 @@ MANIFEST = ProviderManifest(
             help="From Settings, Global Settings, API Keys. The key acts with the role of its user.",
             kind="secret",
             secret=True,
+            required=True,
             only_for_auth_mode=API_KEY,
         ),
         SettingsField(
             name="username",
             label="Username",
             help="A user of the server who may log in to the dashboard.",
+            required=True,
             only_for_auth_mode=PASSWORD,
         ),
         SettingsField(
@@ -47,6 +49,7 @@ MANIFEST = ProviderManifest(
             help="That user's password.",
             kind="secret",
             secret=True,
+            required=True,
             only_for_auth_mode=PASSWORD,
         ),
         SettingsField(
@@ -59,4 +62,8 @@ MANIFEST = ProviderManifest(
         ),
     ),
     capabilities=frozenset({Capability.SINGLE_DEVICE}),
+    auth_modes=(
+        AuthMode(key=API_KEY, label="API key"),
+        AuthMode(key=PASSWORD, label="Username and password"),
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
+from urllib.parse import quote
 
 from muster.egress import Egress
 from muster.providers.contract import ConnectionSettings, SessionStore, Traffic
@@ -22,6 +23,15 @@ class TacticalProvider:
     def settings(self, raw: Mapping[str, str | None]) -> ConnectionSettings:
         """What a person typed, normalized; InvalidInput names the field."""
         return normalize(raw)
+
+    def device_url(self, instance_url: str, external_id: str) -> str | None:
+        """The agent's page of the dashboard (`/agents/<agent_id>` in src/router/routes.js of tacticalrmm-web).
+
+        Nothing the server answers names the dashboard's host. The installer asks for hosts called api. and
+        rmm. of one domain; under another name it is not guessed.
+        """
+        scheme, _, host = instance_url.partition("://api.")
+        return f"{scheme}://rmm.{host}/agents/{quote(external_id, safe='')}" if host else None
 
     @asynccontextmanager
     async def connect(

@@ -31,7 +31,7 @@ def normalize(raw: Mapping[str, str | None]) -> ConnectionSettings:
     """
     known = {field.name for field in MANIFEST.fields} | {"auth_mode"}
     if unknown := sorted(set(raw) - known):
-        raise InvalidInput(f"{unknown[0]}: there is no such setting.")
+        raise InvalidInput("there is no such setting.", field=unknown[0])
     # A form sends every field, an untouched one as an empty text: that is not given.
     given = {name: value for name, value in raw.items() if value is not None and value.strip()}
     mode = _auth_mode(given)
@@ -128,22 +128,22 @@ def _auth_mode(given: Mapping[str, str]) -> str:
     stated = given.get("auth_mode")
     if stated is not None:
         if stated not in _MODE_FIELDS:
-            raise InvalidInput(f"auth_mode: choose {API_KEY} or {PASSWORD}.")
+            raise InvalidInput(f"choose {API_KEY} or {PASSWORD}.", field="auth_mode")
         if stated == API_KEY:
             _required(given, "api_key")
         return stated
     modes = [mode for mode, names in _MODE_FIELDS.items() if any(name in given for name in names)]
     if len(modes) > 1:
-        raise InvalidInput("api_key: give either an API key or a username and password, not both.")
+        raise InvalidInput("give either an API key or a username and password, not both.", field="api_key")
     if not modes:
-        raise InvalidInput("api_key: an API key, or a username and password, is needed.")
+        raise InvalidInput("an API key, or a username and password, is needed.", field="api_key")
     return modes[0]
 
 
 def _source(text: str | None) -> str:
     source = (text or "auto").strip().lower()
     if source not in {"auto", "beta", "stable"}:
-        raise InvalidInput("source: choose auto, beta or stable.")
+        raise InvalidInput("choose auto, beta or stable.", field="source")
     return source
 
 
@@ -151,9 +151,9 @@ def _required(given: Mapping[str, str], name: str) -> str:
     text = given.get(name, "")
     text = text.strip() if name == "username" else text
     if not text.strip():
-        raise InvalidInput(f"{name}: it is empty.")
+        raise InvalidInput("it is empty.", field=name)
     if len(text) > _MAX_SECRET or not text.isprintable():
-        raise InvalidInput(f"{name}: it is too long or contains control characters.")
+        raise InvalidInput("it is too long or contains control characters.", field=name)
     return text
 
 
@@ -161,14 +161,14 @@ def _secret(name: str, text: str) -> str:
     # A pasted key brings its line end along; inside a password every character counts.
     text = text.strip() if name != "password" else text.rstrip("\r\n")
     if not text.strip():
-        raise InvalidInput(f"{name}: it is empty.")
+        raise InvalidInput("it is empty.", field=name)
     if len(text) > _MAX_SECRET:
-        raise InvalidInput(f"{name}: it is longer than {_MAX_SECRET:,} characters.")
+        raise InvalidInput(f"it is longer than {_MAX_SECRET:,} characters.", field=name)
     if not text.isprintable():
-        raise InvalidInput(f"{name}: it contains control characters.")
+        raise InvalidInput("it contains control characters.", field=name)
     # The key travels in a header, where only visible ASCII is safe (RFC 9110, 5.5).
     if name == "api_key" and not all("!" <= character <= "~" for character in text):
-        raise InvalidInput("api_key: it contains characters that no API key has.")
+        raise InvalidInput("it contains characters that no API key has.", field="api_key")
     return text
 
 
@@ -177,9 +177,11 @@ def _totp_secret(text: str) -> str:
     try:
         key_of(secret)
     except ValueError as malformed:
-        raise InvalidInput("totp_secret: it is not a base32 secret.") from malformed
+        raise InvalidInput("it is not a base32 secret.", field="totp_secret") from malformed
     return secret
 
 
 def _bad_url(reason: str) -> InvalidInput:
-    return InvalidInput(f"instance_url: {reason}.", remedy=f"Give the API host, such as {_PLACEHOLDER}.")
+    return InvalidInput(
+        f"{reason}.", field="instance_url", remedy=f"Give the API host, such as {_PLACEHOLDER}."
+    )

@@ -23,11 +23,22 @@
   const fade = (toast) => {
     if (!toast.classList.contains("m-toast-problem")) setTimeout(() => toast.remove(), TOAST_SECONDS * 1000);
   };
-  const showToast = ({ text, kind = "done" }) => {
+  const undoForm = (action, fields) => {
+    const form = document.createElement("form");
+    Object.assign(form, { className: "m-inline", method: "post", action });
+    const token = JSON.parse(document.body.getAttribute("hx-headers"))["x-csrftoken"];
+    for (const [name, value] of Object.entries({ ...fields, _csrf_token: token })) {
+      form.append(Object.assign(document.createElement("input"), { type: "hidden", name, value }));
+    }
+    form.append(Object.assign(document.createElement("button"), { className: "m-link", type: "submit", textContent: "Undo" }));
+    return form;
+  };
+  const showToast = ({ text, kind = "done", undo = null, undo_fields = {} }) => {
     const toast = document.getElementById("toast-template").content.firstElementChild.cloneNode(true);
     const icons = document.querySelector("svg.m-icon use").getAttribute("href").split("#")[0];
     toast.classList.add(`m-toast-${kind}`);
     toast.querySelector(".m-toast-text").textContent = text;
+    if (undo) toast.querySelector(".m-toast-text").append(" ", undoForm(undo, undo_fields));
     const name = kind === "done" ? "circle-check" : "alert-circle";
     toast.querySelector(".m-toast-icon").innerHTML = `<svg class="m-icon"><use href="${icons}#${name}"></use></svg>`;
     document.getElementById("toasts").append(toast);
@@ -47,9 +58,10 @@
     } catch { /* not a problem document: the general sentence stands */ }
     showToast({ text, kind: "problem" });
   });
-  // A refused form comes back as 422 with its mistakes in it: show it where the form was.
+  // A refused form comes back as 422 with its mistakes in it, what somebody else changed meanwhile as 409
+  // with how it now stands: show it where the form was.
   document.body.addEventListener("htmx:beforeSwap", (event) => {
-    if (event.detail.xhr.status === 422 && event.detail.xhr.getResponseHeader("content-type")?.startsWith("text/html")) {
+    if ([409, 422].includes(event.detail.xhr.status) && event.detail.xhr.getResponseHeader("content-type")?.startsWith("text/html")) {
       event.detail.shouldSwap = true;
       event.detail.isError = false;
     }
@@ -137,20 +149,55 @@
     if (event.key === "k") walk(-1);
   });
 
-  // --- pickers: arrows walk the proposals under a type-ahead field ---------------------------------------
+  // --- popovers: what a link appends to its cell; Esc and a click elsewhere close them -------------------
+  const popovers = () => [...document.querySelectorAll("[data-popover]")];
+  const closePopover = (popover, focus) => {
+    const link = popover.parentElement.querySelector("[data-opens]");
+    popover.remove();
+    if (focus) link?.focus();
+  };
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    const link = event.target.closest("[data-opens]");
+    if (!link || event.detail.elt !== link) return;
+    const open = link.parentElement.closest("td")?.querySelector("[data-popover]");
+    popovers().forEach((popover) => closePopover(popover, false));
+    if (open) event.preventDefault();
+  });
+  document.addEventListener("click", (event) => {
+    if (!event.target.isConnected || event.target.closest("[data-opens]")) return;
+    popovers().filter((popover) => !popover.contains(event.target)).forEach((popover) => closePopover(popover, false));
+  });
+  document.body.addEventListener("htmx:load", (event) => {
+    if (event.target.matches?.("[data-popover]")) event.target.scrollIntoView({ block: "nearest" });
+  });
+  document.addEventListener("keydown", (event) => {
+    const popover = event.key === "Escape" && popovers().at(-1);
+    if (popover) { event.preventDefault(); closePopover(popover, true); }
+  });
+
+  // --- pickers: the focus stays in the field, arrows mark an option of the list, Enter takes it -----------
+  const mark = (picker, options, option) => {
+    options.forEach((each) => each.setAttribute("aria-selected", String(each === option)));
+    picker.querySelector("[role=combobox]")?.setAttribute("aria-activedescendant", option?.id ?? "");
+    option?.scrollIntoView({ block: "nearest" });
+  };
   document.addEventListener("keydown", (event) => {
     const picker = event.target.closest?.("[data-picker]");
-    if (!picker || !["ArrowDown", "ArrowUp", "Escape"].includes(event.key)) return;
-    const options = [...picker.querySelectorAll("[role=option]")];
-    if (event.key === "Escape") {
-      picker.querySelector("[data-picker-list]")?.replaceChildren();
-      picker.querySelector("input[type=search], input[type=text]")?.focus();
+    const field = picker?.querySelector("[role=combobox]");
+    if (!picker || (field && event.target !== field) || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
+    const options = [...picker.querySelectorAll("[role=option], .m-option")];
+    const at = options.findIndex((each) => each === document.activeElement || each.getAttribute("aria-selected") === "true");
+    if (event.key === "Enter") {
+      if (!field) return;
+      event.preventDefault();
+      // While the list of what was typed is on its way, what is marked is of what stood there before.
+      const list = picker.querySelector("[data-typed]");
+      if ((list?.dataset.typed ?? "") === field.value.trim()) options[at]?.click();
       return;
     }
     if (!options.length) return;
     event.preventDefault();
-    const at = options.indexOf(document.activeElement);
-    const next = at + (event.key === "ArrowDown" ? 1 : -1);
-    (options[next] ?? picker.querySelector("input[type=search], input[type=text]")).focus();
+    const next = options[Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), options.length - 1)];
+    if (field) mark(picker, options, next); else next.focus();
   });
 })();

@@ -1,0 +1,1 @@
+"""The fleet as a whole: how many devices answer, now and over time."""

@@ -1,0 +1,1 @@
+"""Devices that their server lists no longer: the evidence, and what a person decided about them."""
