@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -33,13 +34,15 @@ def test_a_group_alone_shows_its_help(muster: Muster, name: str) -> None:
 def _all_commands() -> list[list[str]]:
     root = typer.main.get_command(app)
     assert isinstance(root, typer.core.TyperGroup)
-    found = []
-    for name, command in root.commands.items():
+    return list(_below(root, []))
+
+
+def _below(group: typer.core.TyperGroup, path: list[str]) -> Iterator[list[str]]:
+    for name, command in group.commands.items():
         if isinstance(command, typer.core.TyperGroup):
-            found += [[name, inner] for inner in command.commands]
+            yield from _below(command, [*path, name])
         else:
-            found.append([name])
-    return found
+            yield [*path, name]
 
 
 @pytest.mark.parametrize("path", _all_commands(), ids=" ".join)

@@ -1,4 +1,4 @@
-"""From a connected server to assets that are looked after: map, preview, sync, filter, refresh, disconnect."""
+"""From a connected server to assets in use: map, preview, sync, filter, refresh, disconnect."""
 
 import re
 
@@ -17,7 +17,7 @@ def test_map_preview_sync_and_look(browser: Browser, house: House) -> None:
         scope = house.tenant()
         session = house.session(scope)
         panel = f"/settings/integrations/rmm/{house.connected(scope, server, synced=False)}"
-        first, second, third, fourth, *_ = [client.name for client in server.fleet.clients.values()]
+        first, second, third, *_ = [client.name for client in server.fleet.clients.values()]
         house.client(scope, first.upper())
         house.client(scope, "Übermut & Söhne GmbH")
         with house.serve() as serving, visitor(browser, serving.url, session=session) as guest:

@@ -25,7 +25,7 @@ class TacticalProvider:
         return normalize(raw)
 
     def device_url(self, instance_url: str, external_id: str) -> str | None:
-        """The agent's page of the dashboard (`/agents/<agent_id>` in src/router/routes.js of tacticalrmm-web).
+        """The agent's page of the dashboard (`/agents/<agent_id>`: src/router/routes.js of tacticalrmm-web).
 
         Nothing the server answers names the dashboard's host. The installer asks for hosts called api. and
         rmm. of one domain; under another name it is not guessed.
