@@ -11,7 +11,9 @@ from tests.support.chromium import chromium
 from tests.support.house import House
 
 
-@pytest.fixture(scope="session")
+# Not for the whole session: while Playwright runs, its thread has an event loop, and tests that bring one
+# of their own could not run.
+@pytest.fixture
 def browser() -> Iterator[Browser]:
     with chromium() as opened:
         yield opened

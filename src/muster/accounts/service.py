@@ -97,17 +97,19 @@ class UserService:
 
         Conflict when nobody would be left who may manage users, or when people switch off themselves.
         """
-        user = _found(await self.users.locked(user_id))
         called = UNSET if name is UNSET else _person_name(name)
-        loses_role = role is not UNSET and role is not Role.ADMIN
+        loses = is_active is False or (role is not UNSET and role is not Role.ADMIN)
+        # Before the user's own row: two who demote each other would each hold one and wait for the other's.
+        administrators = await self.users.locked_administrators(Role.ADMIN) if loses else ()
+        user = _found(await self.users.locked(user_id))
         if is_active is False and user.email == self.scope.actor:
             raise Conflict(
                 "You cannot deactivate yourself.",
                 remedy="Ask another administrator to do it.",
                 code="own_account",
             )
-        if user.role == Role.ADMIN and user.is_active and (loses_role or is_active is False):
-            await self._refuse_the_last(user)
+        if list(administrators) == [user.user_id]:
+            raise _last_administrator(user)
         if called is not UNSET and called != user.name:
             await self._record("user.renamed", user, old=user.name, new=called)
             user.name = called
@@ -158,16 +160,16 @@ class UserService:
         ended = await self._sessions.revoke_all(user.user_id)
         await self._record("user.deactivated", user, sessions_ended=ended)
 
-    async def _refuse_the_last(self, user: User) -> None:
-        if list(await self.users.locked_administrators(Role.ADMIN)) == [user.user_id]:
-            raise Conflict(
-                f"{user.email} is the last active administrator: nobody could manage users any more.",
-                remedy="Make somebody else an administrator first.",
-                code="last_administrator",
-            )
-
     async def _record(self, action: str, user: User, **detail: str | int | None) -> None:
         await self._audit.record(action, "user", subject=user.email, subject_id=user.user_id, **detail)
+
+
+def _last_administrator(user: User) -> Conflict:
+    return Conflict(
+        f"{user.email} is the last active administrator: nobody could manage users any more.",
+        remedy="Make somebody else an administrator first.",
+        code="last_administrator",
+    )
 
 
 def _found(user: User | None) -> User:

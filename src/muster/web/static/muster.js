@@ -181,6 +181,17 @@
     picker.querySelector("[role=combobox]")?.setAttribute("aria-activedescendant", option?.id ?? "");
     option?.scrollIntoView({ block: "nearest" });
   };
+  // While the list of what was typed is on its way, what is marked is of what stood there before: wait for it.
+  const take = (picker, field) => {
+    const typed = picker.querySelector("[data-typed]")?.dataset.typed ?? "";
+    if (typed !== field.value.trim()) picker.dataset.taken = "";
+    else picker.querySelector("[aria-selected=true]")?.click();
+  };
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    const picker = event.target.closest?.("[data-picker][data-taken]");
+    const field = picker?.querySelector("[role=combobox]");
+    if (field) take(picker, field);
+  });
   document.addEventListener("keydown", (event) => {
     const picker = event.target.closest?.("[data-picker]");
     const field = picker?.querySelector("[role=combobox]");
@@ -190,11 +201,10 @@
     if (event.key === "Enter") {
       if (!field) return;
       event.preventDefault();
-      // While the list of what was typed is on its way, what is marked is of what stood there before.
-      const list = picker.querySelector("[data-typed]");
-      if ((list?.dataset.typed ?? "") === field.value.trim()) options[at]?.click();
+      take(picker, field);
       return;
     }
+    if (field) delete picker.dataset.taken;
     if (!options.length) return;
     event.preventDefault();
     const next = options[Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), options.length - 1)];
