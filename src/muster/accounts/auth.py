@@ -18,7 +18,7 @@ from litestar.types import ASGIApp
 from muster import clock
 from muster.accounts.models import User
 from muster.accounts.permissions import PERMISSION_NAMES, Permission, Role
-from muster.accounts.sessions import LIFETIME, SEEN_STEP, SessionService, SessionToken
+from muster.accounts.sessions import SEEN_STEP, SessionService, SessionToken
 from muster.accounts.types import Actor
 from muster.db import Database
 from muster.errors import PermissionRefused
@@ -26,6 +26,8 @@ from muster.tenancy import TenantScope
 from muster.tenants.service import TenantService
 
 COOKIE = "muster_session"
+# The server decides when a session ends; the browser keeps its cookie for as long as browsers do (400 days).
+_KEPT_SECONDS = 400 * 86_400
 
 Connection = ASGIConnection[Any, Any, Any, Any]
 
@@ -114,7 +116,7 @@ def session_cookie(token: SessionToken, *, secure: bool) -> Cookie:
     return Cookie(
         key=COOKIE,
         value=str(token),
-        max_age=int(LIFETIME.total_seconds()),
+        max_age=_KEPT_SECONDS,
         httponly=True,
         secure=secure,
         samesite="lax",
