@@ -140,7 +140,7 @@ def refuse(form: Form, manifest: ProviderManifest, error: MusterError) -> None:
 
 def mended(form: Form, fix: Mapping[str, str]) -> Form:
     """The form with the fields that a finding proposes to change."""
-    return Form({**form.values, **fix}, form.lists)
+    return Form({**form.values, **fix})
 
 
 def fixing(check: CheckView | None) -> Finding | None:

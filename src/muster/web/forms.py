@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -22,20 +22,17 @@ class Form:
     """
 
     values: Mapping[str, str] = field(default_factory=dict)
-    lists: Mapping[str, Sequence[str]] = field(default_factory=dict)
     errors: dict[str, MusterError] = field(default_factory=dict)
 
     @classmethod
     async def read(cls, request: Request[Any, Any, Any]) -> Form:
         """The form in a request's body. InvalidInput for a file, or a field longer than any may be."""
         values: dict[str, str] = {}
-        lists: dict[str, list[str]] = {}
         for name, value in (await request.form()).multi_items():
             if not isinstance(value, str) or len(value) > TEXT_LIMIT:
                 raise InvalidInput(f"The field {name[:50]} holds too much.", remedy="Shorten it.")
             values[name] = value
-            lists.setdefault(name, []).append(value)
-        return cls(values, lists)
+        return cls(values)
 
     def text(self, name: str) -> str:
         """A field, trimmed; empty when it was not sent."""
