@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from muster import clock
@@ -90,6 +90,16 @@ def test_thinning_every_hour_or_once_keeps_the_same_moments(samples: list[Sample
 
 
 @given(st.lists(st.tuples(counts, counts, counts, counts), min_size=1, max_size=96))
+@example(
+    [
+        (0, 0, 580, 32),
+        (0, 0, 1996, 0),
+        (0, 1, 2000, 2000),
+        (1, 248, 2000, 2000),
+        (58, 153, 125, 1841),
+        (2000, 2000, 2000, 0),
+    ]
+)
 def test_a_mean_is_of_whole_devices_and_adds_up(rows: list[tuple[int, int, int, int]]) -> None:
     found = rules.mean([sample(NOW, *row) for row in rows], NOW)
     assert found.total == round(sum(sum(row) for row in rows) / len(rows))

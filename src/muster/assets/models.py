@@ -28,8 +28,9 @@ class Asset(TenantOwned, Base):
         ),
         UniqueConstraint("tenant_id", "rmm_integration_id", "rmm_device_id"),
         Index(None, "tenant_id", "client_id"),
-        # Holds all that the plain list takes to be sorted, counted and paged.
+        # They hold all that the plain list takes to be sorted, counted and paged.
         Index(None, "tenant_id", "name_key", "asset_id", "retired_at"),
+        Index(None, "tenant_id", "user_key", "asset_id", "retired_at"),
         Index(None, "tenant_id", "serial_number"),
         Index(
             None,
@@ -63,7 +64,7 @@ class Asset(TenantOwned, Base):
     search_text: Mapped[str] = mapped_column(default="", server_default=text("''"))
     os_type: Mapped[str | None]
     system_key: Mapped[str | None]
-    user_key: Mapped[str | None]
+    user_key: Mapped[str | None] = mapped_column(ByCodePoint)
     lan_ip_number: Mapped[int | None] = mapped_column(BigInteger)
     needs_reboot: Mapped[bool | None]
     maintenance_mode: Mapped[bool | None]

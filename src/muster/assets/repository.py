@@ -25,7 +25,7 @@ from muster.assets.index import INDEX_FIELDS, search_keys
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
 from muster.assets.schemas import AssetFilter, AssetOrder, AssetSort, ChangeView
 from muster.assets.types import ASSET_FIELDS, EXTENSION_FIELDS, AssetContent, SyncedAsset
-from muster.db.plans import by_code_point, holds, scanned
+from muster.db.plans import by_code_point, by_row, holds, scanned
 from muster.db.repository import TenantRepository
 from muster.db.turns import rows
 from muster.db.types import table_of
@@ -42,6 +42,8 @@ _DEVICE = "device"
 _PRESENT = AssetFilter()
 # Rows to pass over, up to which SQLite sorts faster with a limit than without one.
 _SHALLOW = 1000
+# Indexes have all that are not retired in these orders.
+_INDEXED = (AssetSort.NAME, AssetSort.USER)
 
 
 def _with_extensions() -> FromClause:
@@ -99,11 +101,13 @@ def _conditions(wanted: AssetFilter, freshness: Freshness) -> Iterator[ColumnEle
         yield or_(*(holds(columns.search_text, key) for key in keys))
 
 
-_TIES: Sequence[ColumnElement[Any]] = (by_code_point(_assets.c.name_key), _assets.c.asset_id)
+_TIES: Sequence[ColumnElement[Any]] = (by_code_point(_assets.c.name_key), by_row(_assets.c.asset_id))
 _STATUS_ORDER = [s.value for s in (AgentStatus.OVERDUE, AgentStatus.OFFLINE, AgentStatus.UNKNOWN)]
 
 
-def _sort_keys(order: AssetOrder, freshness: Freshness) -> Sequence[ColumnElement[Any]]:
+def _sort_keys(
+    order: AssetOrder, freshness: Freshness, *, by_index: bool = False
+) -> Sequence[ColumnElement[Any]]:
     columns = _assets.c
     key: ColumnElement[Any]
     match order.by:
@@ -123,9 +127,12 @@ def _sort_keys(order: AssetOrder, freshness: Freshness) -> Sequence[ColumnElemen
         case AssetSort.CLIENT:
             raise ValueError("clients are another room's: their order is given from outside")
     directed = key.desc() if order.descending else key.asc()
-    if order.by is AssetSort.NAME:
-        return directed, *_TIES[1:]
-    return directed.nulls_last(), *(_TIES if order.by is AssetSort.STATUS else _TIES[1:])
+    if order.by is AssetSort.STATUS:
+        return directed, *_TIES
+    tie = columns.asset_id if by_index else by_row(columns.asset_id)
+    # A name is always there, and an index that has NULLs last cannot be read backwards so.
+    named = order.by is AssetSort.NAME
+    return directed if named else directed.nulls_last(), tie.desc() if order.descending else tie
 
 
 class AssetRepository(TenantRepository):
@@ -175,10 +182,9 @@ class AssetRepository(TenantRepository):
         self, wanted: AssetFilter, freshness: Freshness, order: AssetOrder, *, limit: int, offset: int
     ) -> tuple[Sequence[UUID], int]:
         """The ids of one part of the list, and how many assets match in all. Not sorted by client."""
-        # An index has all that are not retired by their names.
-        is_indexed = wanted == _PRESENT and order.by is AssetSort.NAME
+        is_indexed = wanted == _PRESENT and order.by in _INDEXED
         matching = self._matching(wanted, freshness, _assets.c.asset_id, by_index=is_indexed)
-        keys = _sort_keys(order, freshness)
+        keys = _sort_keys(order, freshness, by_index=is_indexed)
         if self._is_sqlite() and not is_indexed and (wanted.search or offset > _SHALLOW):
             return await self._in_one_pass(matching.order_by(*keys), limit=limit, offset=offset)
         total = await self.count(wanted, freshness)
@@ -315,13 +321,14 @@ class AssetRepository(TenantRepository):
         """SQLite sorts with a limit by putting each row into a tree of as many as are to be passed over; to
         sort them all at once is twice as fast, and their number comes with it.
         """
-        everything = ordered.cte("everything").prefix_with("MATERIALIZED", dialect="sqlite")
+        place = by_row(_assets.c.asset_id).label("place")
+        everything = (
+            ordered.with_only_columns(place).cte("everything").prefix_with("MATERIALIZED", dialect="sqlite")
+        )
         total = select(func.count()).select_from(everything).scalar_subquery()
-        found = (
-            await self.session.execute(
-                select(everything.c.asset_id, total.label("total")).limit(limit).offset(offset)
-            )
-        ).all()
+        asset_id = select(_assets.c.asset_id).where(place.element == everything.c.place).correlate(everything)
+        statement = select(asset_id.label("asset_id"), total.label("total")).select_from(everything)
+        found = (await self.session.execute(statement.limit(limit).offset(offset))).all()
         if found:
             return [row.asset_id for row in found], found[0].total
         return [], (await self.session.execute(select(total))).scalar_one()

@@ -93,11 +93,11 @@ def thinned(samples: Iterable[Sample], now: datetime) -> Thinning:
 def mean(samples: Sequence[Sample], at: datetime) -> Sample:
     """The mean of samples, in whole devices; its sum is the rounded mean of theirs."""
     count = len(samples)
-    exact = {name: sum(getattr(sample, name) for sample in samples) / count for name in STATUSES}
-    counts = {name: int(value) for name, value in exact.items()}
+    sums = {name: sum(getattr(sample, name) for sample in samples) for name in STATUSES}
+    counts = {name: value // count for name, value in sums.items()}
     # The devices lost in rounding go to where most was cut off.
-    left = round(sum(exact.values())) - sum(counts.values())
-    for name in sorted(STATUSES, key=lambda each: counts[each] - exact[each])[:left]:
+    left = round(sum(sums.values()) / count) - sum(counts.values())
+    for name in sorted(STATUSES, key=lambda each: -(sums[each] % count))[:left]:
         counts[name] += 1
     return Sample(sampled_at=at, **counts)
 
