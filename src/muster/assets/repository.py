@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterator, Mapping, Sequence
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,30 +13,27 @@ from sqlalchemy import (
     Select,
     and_,
     case,
-    false,
     func,
-    literal,
     or_,
     select,
 )
 
 from muster.assets.index import INDEX_FIELDS, search_keys
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
+from muster.assets.ordering import TIES, Freshness, effective_status, sort_keys
 from muster.assets.schemas import AssetFilter, AssetOrder, AssetSort, ChangeView
 from muster.assets.types import ASSET_FIELDS, EXTENSION_FIELDS, AssetContent, SyncedAsset
-from muster.db.plans import by_code_point, by_row, holds, scanned
+from muster.db.plans import by_row, holds, scanned
 from muster.db.repository import TenantRepository
 from muster.db.turns import rows
 from muster.db.types import table_of
 from muster.mappings.missing.service import devices
-from muster.providers.contract import AgentStatus
 
 _assets = table_of(Asset)
 _workstations = table_of(WorkstationAsset)
 _servers = table_of(ServerAsset)
 _changes = table_of(AssetChange)
 
-Freshness = Mapping[UUID, datetime]
 _DEVICE = "device"
 _PRESENT = AssetFilter()
 # Rows to pass over, up to which SQLite sorts faster with a limit than without one.
@@ -61,15 +57,6 @@ def _with_extensions() -> FromClause:
 
 def _extension(field: str) -> ColumnElement[Any]:
     return func.coalesce(_workstations.c[field], _servers.c[field], type_=_workstations.c[field].type)
-
-
-def effective_status(freshness: Freshness) -> ColumnElement[str]:
-    """The status that still holds: `unknown` where the integration is absent or the reading too old."""
-    good = [
-        and_(_assets.c.rmm_integration_id == integration_id, _assets.c.last_rmm_sync_at >= oldest)
-        for integration_id, oldest in freshness.items()
-    ]
-    return case((or_(false(), *good), _assets.c.agent_status), else_=literal(AgentStatus.UNKNOWN.value))
 
 
 def _conditions(wanted: AssetFilter, freshness: Freshness) -> Iterator[ColumnElement[bool]]:
@@ -99,40 +86,6 @@ def _conditions(wanted: AssetFilter, freshness: Freshness) -> Iterator[ColumnEle
             yield column.is_(True) if flag else or_(column.is_(False), column.is_(None))
     if wanted.search and (keys := search_keys(wanted.search)):
         yield or_(*(holds(columns.search_text, key) for key in keys))
-
-
-_TIES: Sequence[ColumnElement[Any]] = (by_code_point(_assets.c.name_key), by_row(_assets.c.asset_id))
-_STATUS_ORDER = [s.value for s in (AgentStatus.OVERDUE, AgentStatus.OFFLINE, AgentStatus.UNKNOWN)]
-
-
-def _sort_keys(
-    order: AssetOrder, freshness: Freshness, *, by_index: bool = False
-) -> Sequence[ColumnElement[Any]]:
-    columns = _assets.c
-    key: ColumnElement[Any]
-    match order.by:
-        case AssetSort.STATUS:
-            places = {status: place for place, status in enumerate(_STATUS_ORDER)}
-            key = case(places, value=effective_status(freshness), else_=len(places))
-        case AssetSort.USER:
-            key = by_code_point(columns.user_key)
-        case AssetSort.LAN_IP:
-            key = columns.lan_ip_number
-        case AssetSort.SYSTEM:
-            key = by_code_point(columns.system_key)
-        case AssetSort.LAST_SEEN:
-            key = columns.last_seen_at
-        case AssetSort.NAME:
-            key = by_code_point(columns.name_key)
-        case AssetSort.CLIENT:
-            raise ValueError("clients are another room's: their order is given from outside")
-    directed = key.desc() if order.descending else key.asc()
-    if order.by is AssetSort.STATUS:
-        return directed, *_TIES
-    tie = columns.asset_id if by_index else by_row(columns.asset_id)
-    # A name is always there, and an index that has NULLs last cannot be read backwards so.
-    named = order.by is AssetSort.NAME
-    return directed if named else directed.nulls_last(), tie.desc() if order.descending else tie
 
 
 class AssetRepository(TenantRepository):
@@ -184,7 +137,7 @@ class AssetRepository(TenantRepository):
         """The ids of one part of the list, and how many assets match in all. Not sorted by client."""
         is_indexed = wanted == _PRESENT and order.by in _INDEXED
         matching = self._matching(wanted, freshness, _assets.c.asset_id, by_index=is_indexed)
-        keys = _sort_keys(order, freshness, by_index=is_indexed)
+        keys = sort_keys(order, freshness, by_index=is_indexed)
         if self._is_sqlite() and not is_indexed and (wanted.search or offset > _SHALLOW):
             return await self._in_one_pass(matching.order_by(*keys), limit=limit, offset=offset)
         total = await self.count(wanted, freshness)
@@ -222,7 +175,7 @@ class AssetRepository(TenantRepository):
             return [], total
         place = case({client_id: n for n, client_id in enumerate(shown)}, value=_assets.c.client_id)
         matching = self._matching(wanted, freshness, _assets.c.asset_id, clients=shown)
-        statement = matching.order_by(place, *_TIES).limit(limit).offset(offset - before)
+        statement = matching.order_by(place, *TIES).limit(limit).offset(offset - before)
         return (await self.session.scalars(statement)).all(), total
 
     async def ordered(
@@ -230,7 +183,7 @@ class AssetRepository(TenantRepository):
     ) -> AsyncIterator[tuple[UUID, UUID]]:
         """(asset, client) of all that match. Not sorted by client."""
         statement = self._matching(wanted, freshness, _assets.c.asset_id, _assets.c.client_id)
-        async for row in rows(self.session, statement.order_by(*_sort_keys(order, freshness))):
+        async for row in rows(self.session, statement.order_by(*sort_keys(order, freshness))):
             yield row[0], row[1]
 
     async def views(

@@ -15,7 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muster import clock
 from muster.assets.index import INDEX_FIELDS, indexed
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
-from muster.assets.repository import AssetRepository, Freshness
+from muster.assets.ordering import Freshness
+from muster.assets.repository import AssetRepository
 from muster.assets.schemas import (
     AssetFilter,
     AssetOrder,

@@ -16,7 +16,7 @@ from muster import clock, encryption
 from muster.accounts.commands import commands as user_commands
 from muster.accounts.commands import setup_token
 from muster.accounts.models import SetupToken, User, UserSession
-from muster.alerts.models import Alert
+from muster.alerts.models import Alert, AlertChange, AlertNotice, AlertRule
 from muster.alerts.service import AlertService
 from muster.assets.commands import commands as asset_commands
 from muster.assets.fleet.models import FleetSample
@@ -40,6 +40,7 @@ from muster.events import upkeep as event_upkeep
 from muster.events.commands import commands as event_commands
 from muster.events.models import Event, EventCursor, EventSequence
 from muster.events.types import Subscriber
+from muster.inbound_webhooks.models import WebhookEndpoint, WebhookReceipt
 from muster.integrations.commands import integration_commands
 from muster.integrations.connections import Connector
 from muster.integrations.models import Credential, Integration
@@ -52,6 +53,8 @@ from muster.jobs.types import Handler
 from muster.mappings.commands import commands as mapping_commands
 from muster.mappings.models import OrganizationMapping
 from muster.mappings.service import MappingService
+from muster.notifications.models import Channel
+from muster.outbound_webhooks.models import WebhookDelivery, WebhookSubscription
 from muster.providers.contract import Finding
 from muster.schedules import jobs as schedule_jobs
 from muster.schedules import upkeep as schedule_upkeep
@@ -88,6 +91,14 @@ MODELS = (
     AssetLink,
     FleetSample,
     Alert,
+    AlertChange,
+    AlertRule,
+    AlertNotice,
+    WebhookEndpoint,
+    WebhookReceipt,
+    WebhookSubscription,
+    WebhookDelivery,
+    Channel,
     Schedule,
     SyncRun,
     JobRequest,

@@ -31,6 +31,10 @@ class EventType(StrEnum):
     # The first transient failure after a success, and the first success after that or after a pause.
     INTEGRATION_FAILING = "RMM_INTEGRATION_FAILING"
     INTEGRATION_RECOVERED = "RMM_INTEGRATION_RECOVERED"
+    WEBHOOK_RECEIVED = "RMM_WEBHOOK_RECEIVED"
+    ALERT_TRIGGERED = "RMM_ALERT_TRIGGERED"
+    ALERT_RESOLVED = "RMM_ALERT_RESOLVED"
+    ALERT_UPDATED = "RMM_ALERT_UPDATED"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

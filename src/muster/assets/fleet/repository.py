@@ -11,7 +11,7 @@ from muster.assets.fleet.models import FleetSample
 from muster.assets.fleet.rules import Sample
 from muster.assets.fleet.schemas import Mark
 from muster.assets.models import Asset
-from muster.assets.repository import Freshness, effective_status
+from muster.assets.ordering import Freshness, effective_status
 from muster.db.repository import TenantRepository
 from muster.db.types import table_of
 

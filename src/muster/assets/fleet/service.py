@@ -15,7 +15,7 @@ from muster.assets.fleet.models import FleetSample
 from muster.assets.fleet.repository import FleetRepository
 from muster.assets.fleet.rules import STATUSES, Range, Sample
 from muster.assets.fleet.schemas import ClientRoll, Mark, RollCall
-from muster.assets.repository import Freshness
+from muster.assets.ordering import Freshness
 from muster.assets.schemas import StatusCounts
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService

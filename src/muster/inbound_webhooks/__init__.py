@@ -1,0 +1,1 @@
+"""Providers call us: verify, keep a receipt, answer, process."""
