@@ -13,7 +13,6 @@ from sqlalchemy import event, select
 
 from muster import clock
 from muster.accounts.permissions import Role
-from muster.assets import export
 from muster.assets.index import INDEX_FIELDS, address_number, indexed
 from muster.assets.listing import AssetRow
 from muster.assets.models import Asset, AssetChange
@@ -25,6 +24,7 @@ from muster.db.types import new_id, table_of
 from muster.mappings.models import ExternalEntityMapping
 from muster.naming import name_key
 from muster.simulator import SimulatorServer
+from muster.web import spreadsheet
 from tests.support.site import Browser, Page, Site, some_id
 from tests.support.world import World
 
@@ -321,8 +321,8 @@ async def test_the_export_is_no_formula(site: Site) -> None:
 
 def test_every_beginning_of_a_formula_is_defused() -> None:
     for start in "=+-@\t\r\n":
-        assert export.cell(f"{start}1+1").startswith("'")
-    assert (export.cell(-3), export.cell(None), export.cell(True)) == ("-3", "", "yes")
+        assert spreadsheet.cell(f"{start}1+1").startswith("'")
+    assert (spreadsheet.cell(-3), spreadsheet.cell(None), spreadsheet.cell(True)) == ("-3", "", "yes")
 
 
 # --- one asset --------------------------------------------------------------------------------------------

@@ -43,15 +43,18 @@ def test_a_pass_counts_devices_and_organizations(watch: Stopwatch) -> None:
     at.take(end(), "Acme")
     at.take(chunk(12), "Contoso")
     assert (at.pass_name, at.read, at.organization, at.organizations) == ("light", 42, "Contoso", 1)
+    assert (at.reads, at.ended) == ({"1": 42}, {"1"})
     at.take(chunk(5, "detail"), "Acme")
     assert (at.pass_name, at.read, at.organization, at.organizations) == ("detail", 5, "Acme", 0)
+    assert (at.reads, at.ended) == ({"1": 5}, set())
 
 
 def test_what_an_earlier_attempt_read_counts_but_in_no_shorter_list(watch: Stopwatch) -> None:
     at = Position()
     at.skipped = 100
+    at.ended = {"7"}
     at.take(chunk(10), "Acme")
-    assert at.read == 110
+    assert (at.read, at.ended) == (110, {"7"})
     at.begin("single", total=20)
     at.add(10)
     assert (at.read, at.total) == (10, 20)

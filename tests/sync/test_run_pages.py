@@ -1,6 +1,8 @@
 """The ledger of runs and a run's page, as a browser sees them."""
 
 import asyncio
+import csv
+import io
 from datetime import timedelta
 from uuid import UUID
 
@@ -231,6 +233,27 @@ async def test_ten_thousand_entries_are_paged(
         assert "No entry matches" in page.text("#entries")
 
 
+async def test_entries_are_exported_as_they_are_filtered(site: Site, world: World, mapped: UUID) -> None:
+    run = await world.devices(mapped)
+    await add_entries(world, run, 1_200)
+    async with site.logged_in(Role.VIEWER) as browser:
+        page = await browser.get(f"/runs/{run.run_id}?action=failed&q=ÜBER-1")
+        link = page.attribute(".m-actions a[download]", "href")
+        found = await exported(browser, link or "")
+        assert len(found) == len([n for n in range(1_200) if str(n).startswith("1")])
+        assert {(row["Result"], row["Why"]) for row in found} == {("Failed", "It cannot be read.")}
+        everything = await exported(browser, f"/runs/{run.run_id}/entries.csv")
+        assert len(everything) == 1_200 + AGENTS
+        assert {row["Result"] for row in everything} == {"Failed", "Created"}
+        assert (await browser.get(f"/runs/{some_id()}/entries.csv")).status == 404
+
+
+async def exported(browser: Browser, path: str) -> list[dict[str, str]]:
+    """The rows of a file."""
+    content = (await browser.get(path)).response.content.decode("utf-8-sig")
+    return list(csv.DictReader(io.StringIO(content, newline="")))
+
+
 async def test_a_run_is_followed_from_the_request_to_its_end(
     site: Site, world: World, server: SimulatorServer, mapped: UUID
 ) -> None:
@@ -244,10 +267,14 @@ async def test_a_run_is_followed_from_the_request_to_its_end(
         assert "No worker runs" in waiting.text("#run .m-note")
         assert waiting.attribute("#run", "hx-trigger") == "every 2s"
         async with working(site):
-            going = await until(browser, path, "progress[max]")
+            going = await until(browser, path, ".m-readings")
             assert going.text(".m-pill") == "Running"
             assert "You can leave this page" in going.text("#run")
             assert going.texts(".m-step-waits b")[-1] == "Missing"
+            named = [view.external_organization_name for view in await world.mappings(mapped)]
+            assert sorted(going.texts(".m-readings .m-name")) == sorted(named)
+            states = going.texts(".m-readings .m-first")
+            assert {"Read", "Reading", "Waiting", "No devices"} >= set(states)
             row = await browser.part(f"{path}/row")
             assert "every 5s" in row.response.text
             spoken = await browser.part(f"{path}/spoken")
@@ -268,7 +295,7 @@ async def test_a_run_is_cancelled_from_its_page(
     async with site.logged_in(Role.TECHNICIAN) as browser, working(site):
         again = await browser.post(f"/runs/{first.run_id}/again", follow=False)
         path = again.response.headers["location"]
-        await until(browser, path, "progress[max]")
+        await until(browser, path, ".m-readings")
         page = await browser.post(f"{path}/cancel", part=True)
         assert page.text(".m-pill") == "Ending"
         ended = await until(browser, path, "#entries")

@@ -26,12 +26,13 @@ from muster.db import Database
 from muster.encryption import SecretBox
 from muster.integrations.service import IntegrationService
 from muster.providers.contract import AgentStatus, AssetType
+from muster.web.filters import TEXT_LIMIT
 from muster.web.paging import Limit, Offset
 
 YesNo = Literal["yes", "no"]
 Retired = Literal["no", "yes", "all"]
 Platform = Literal["windows", "linux", "macos"]
-_Text = Annotated[str | None, QueryParameter(max_length=filters.TEXT_LIMIT)]
+_Text = Annotated[str | None, QueryParameter(max_length=TEXT_LIMIT)]
 
 
 class AssetList(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.assets import filters
-from muster.assets.filters import FIELDS, AssetQuery, Field
+from muster.assets.filters import FIELDS, AssetQuery
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.encryption import SecretBox
@@ -16,27 +15,9 @@ from muster.errors import NotFound
 from muster.integrations.service import IntegrationService
 from muster.naming import as_id
 from muster.tenancy import TenantScope
-from muster.web.paging import address
+from muster.web.filters import YES_NO_WORDS, Chip, Choices, Field, chip, span_words
 
 PATH = "/assets"
-_YES_NO = {"yes": "Yes", "no": "No"}
-
-
-@dataclass(frozen=True, slots=True)
-class Chip:
-    """A filter that is set: its field, its values in words, and the address of the list without it."""
-
-    field: Field
-    words: Sequence[tuple[str, str]]
-    without: str
-
-
-@dataclass(frozen=True, slots=True)
-class Choices:
-    """Every filter's values with their words, and what is set."""
-
-    of: Mapping[str, Mapping[str, str]]
-    chips: Sequence[Chip]
 
 
 class Chooser:
@@ -49,11 +30,8 @@ class Chooser:
 
     async def choices(self, query: AssetQuery) -> Choices:
         """The choices; NotFound when a client or an integration that is asked for is not the tenant's."""
-        client_id = query.wanted.client_id
-        sites = [] if client_id is None else await self._assets.sites(client_id)
         known: dict[str, Mapping[str, str]] = {
             "client": {str(client.client_id): client.name for client in await self._clients.list()},
-            "site": {site: site for site in sites},
             "status": filters.STATUS_WORDS,
             "type": filters.TYPE_WORDS,
             "platform": filters.PLATFORM_WORDS,
@@ -61,12 +39,14 @@ class Chooser:
             "integration": {
                 str(each.integration_id): each.name for each in await self._integrations.list(limit=1000)
             },
-            "seen": {value: filters.seen_words(value) for value in filters.SEEN_CHOICES},
-            "reboot": _YES_NO,
-            "maintenance": _YES_NO,
-            "missing": _YES_NO,
+            "seen": {value: span_words(value) for value in filters.SEEN_CHOICES},
+            "reboot": YES_NO_WORDS,
+            "maintenance": YES_NO_WORDS,
+            "missing": YES_NO_WORDS,
             "retired": filters.RETIRED_WORDS,
         }
+        if query.wanted.client_id is not None:
+            known["site"] = {site: site for site in await self._assets.sites(query.wanted.client_id)}
         for name in ("client", "integration"):
             for value in query.values.get(name, ()):
                 if str(as_id(value)) not in known[name]:
@@ -75,17 +55,6 @@ class Chooser:
 
 
 def _chip(field: Field, query: AssetQuery, known: Mapping[str, Mapping[str, str]]) -> Chip:
-    words = [(value, _words(field, value, known[field.key])) for value in query.values[field.key]]
-    changes: dict[str, None] = {field.key: None}
-    if field.key == "client":
-        # A site is nothing without its client.
-        changes["site"] = None
-    return Chip(field, words, address(PATH, query.address, **changes))
-
-
-def _words(field: Field, value: str, known: Mapping[str, str]) -> str:
-    if field.key == "seen":
-        return filters.seen_words(value)
-    if field.key in ("client", "integration"):
-        return known[str(as_id(value))]
-    return known.get(value, value)
+    # A site is nothing without its client.
+    gone_too = ("site",) if field.key == "client" else ()
+    return chip(field, query, known[field.key], PATH, query.address, with_it=gone_too)

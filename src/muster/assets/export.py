@@ -1,11 +1,8 @@
-"""Assets as comma-separated values (RFC 4180), for spreadsheets."""
+"""Assets as a file for spreadsheets."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
@@ -14,13 +11,10 @@ from muster.assets.listing import AssetListing, AssetRow
 from muster.db import Database
 from muster.encryption import SecretBox
 from muster.tenancy import TenantScope
+from muster.web import spreadsheet
 
 # Rows that are read, and kept in memory, at a time.
 _PIECE = 500
-# Without it spreadsheets take UTF-8 for something older.
-_BYTE_ORDER_MARK = "\ufeff"
-# What makes a spreadsheet take a cell for a formula, and run it.
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 _COLUMNS: Mapping[str, Callable[[AssetRow], Any]] = {
     "Name": lambda row: row.name,
@@ -60,29 +54,8 @@ async def lines(
     """The file piece by piece, its head first. No transaction lasts longer than a piece, however slowly the
     other side reads.
     """
-    yield (_BYTE_ORDER_MARK + _text([list(_COLUMNS)])).encode()
+    yield spreadsheet.head(_COLUMNS)
     for start in range(0, len(asset_ids), _PIECE):
         async with database.read(scope) as session:
             rows = await AssetListing(session, scope, secrets).some(asset_ids[start : start + _PIECE])
-        yield _text([[cell(of(row)) for of in _COLUMNS.values()] for row in rows]).encode()
-
-
-def cell(value: Any) -> str:
-    """A value as a spreadsheet may have it: what it would take for a formula gets an apostrophe."""
-    match value:
-        case None:
-            return ""
-        case bool():
-            return "yes" if value else "no"
-        case datetime():
-            return value.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S")
-        case int() | float():
-            return str(value)
-    text = str(value)
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def _text(rows: Sequence[Sequence[str]]) -> str:
-    target = io.StringIO()
-    csv.writer(target, lineterminator="\r\n").writerows(rows)
-    return target.getvalue()
+        yield spreadsheet.rows([[of(row) for of in _COLUMNS.values()] for row in rows])

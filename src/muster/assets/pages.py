@@ -29,6 +29,7 @@ from muster.integrations.service import IntegrationService
 from muster.mappings.service import MappingService
 from muster.providers.contract import AssetType
 from muster.tenancy import TenantScope
+from muster.web import spreadsheet
 from muster.web.forms import Form
 from muster.web.frame import Frame, Toast, go
 from muster.web.paging import Page, address
@@ -89,11 +90,7 @@ async def asset_export(
     async with database.read(actor.scope) as session:
         await Chooser(session, actor.scope, secrets).choices(query)
         ids = await AssetListing(session, actor.scope, secrets).ids(query.wanted, query.order)
-    return Stream(
-        export.lines(database, actor.scope, secrets, ids),
-        media_type="text/csv",
-        headers={"content-disposition": f'attachment; filename="{_EXPORT_NAME}"'},
-    )
+    return spreadsheet.download(export.lines(database, actor.scope, secrets, ids), _EXPORT_NAME)
 
 
 @get("/assets/{asset_id:uuid}", guards=[needs(Permission.ASSET_READ)])

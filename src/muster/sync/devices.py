@@ -159,6 +159,7 @@ class DeviceSync:
             self._state.tally.failed = before.failed
             realms = [device.entity.external_realm_id for device in self._state.known.values()]
             self._ledger.position.skipped = sum(realm in before.done for realm in realms)
+            self._ledger.position.ended |= before.done
 
     async def _read_roster(self) -> None:
         """The list of all visible devices. Without it the sync goes on, but nothing can be judged missing."""

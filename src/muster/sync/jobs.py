@@ -138,6 +138,8 @@ def _progress(job: JobContext) -> Progress:
                 "read_total": position.total,
                 "organization": position.organization,
                 "organizations": position.organizations,
+                "reads": dict(position.reads) if position.of_organizations else None,
+                "ended": sorted(position.ended),
                 "rate": position.rate(),
             }
         )

@@ -23,6 +23,8 @@ class Position:
         self.organizations = 0
         self.total: int | None = None
         self.skipped = 0
+        self.reads: dict[str, int] = {}
+        self.ended: set[str] = set()
         self._count = 0
         self._marks: deque[tuple[float, int]] = deque()
 
@@ -31,12 +33,20 @@ class Position:
         """Devices read in this pass, by this attempt or an earlier one."""
         return self._count + self.skipped
 
+    @property
+    def of_organizations(self) -> bool:
+        """Whether the pass goes from organization to organization, rather than over a list of devices."""
+        return self.pass_name is not None and self.total is None
+
     def begin(self, pass_name: str, total: int | None = None) -> None:
         """Begin a pass over a list; nothing when it is under way already."""
         if self.pass_name == pass_name:
             return
         self.pass_name, self.total, self.organization = pass_name, total, None
         self._count = self.organizations = 0
+        if self._marks:
+            # What an earlier attempt had read stands through the first pass alone.
+            self.reads, self.ended = {}, set()
         if total is not None:
             self.skipped = 0
         self._marks.clear()
@@ -48,8 +58,11 @@ class Position:
         self.organization = organization
         if isinstance(item, OrganizationRead):
             self.organizations += 1
+            self.ended.add(item.organization_id)
         else:
-            self.add(len(item.records) + len(item.rejected))
+            count = len(item.records) + len(item.rejected)
+            self.reads[item.organization_id] = self.reads.get(item.organization_id, 0) + count
+            self.add(count)
 
     def add(self, count: int) -> None:
         """Note that so many devices more have been read."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Annotated, Any
 from uuid import UUID
@@ -12,7 +12,7 @@ from litestar import Request, Response, get, post
 from litestar.di import NamedDependency
 from litestar.handlers import BaseRouteHandler
 from litestar.params import FromPath, QueryParameter
-from litestar.response import Template
+from litestar.response import Stream, Template
 
 from muster import clock
 from muster.accounts.auth import needs
@@ -23,16 +23,19 @@ from muster.encryption import SecretBox
 from muster.errors import NotFound
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
+from muster.mappings.service import MappingService
 from muster.naming import as_id
-from muster.sync import following, kinds, live, words
+from muster.sync import export, following, kinds, live, words
 from muster.sync.following import Crew
 from muster.sync.history import RunHistory
 from muster.sync.kinds import SyncKind
 from muster.sync.live import Live
 from muster.sync.pages import STOP_POLLING, told
+from muster.sync.reading import readings
 from muster.sync.requests import SyncRequests, kind_of
 from muster.sync.schemas import EntryFilter, RunFilter, RunView
 from muster.sync.types import RunStatus, SyncMode
+from muster.web import spreadsheet
 from muster.web.frame import Frame, Toast, fragment, go, is_part
 from muster.web.paging import Page, address
 
@@ -108,7 +111,7 @@ async def run_page(
 ) -> Template:
     """One run: its progress while it goes on, then what it did. Before it begins its job's id leads here."""
     found = await _find(database, secrets, actor, run_id)
-    context: dict[str, Any] = {"found": found, "words": words, "actor": actor}
+    context = await _shown(database, actor, found)
     if found.run is not None and found.live is None:
         query = {name: value for name, value in (("action", action), ("q", q)) if value}
         context["leaf"] = await _leaf(database, actor, found.run, query, Page.wanted(page, rows))
@@ -117,6 +120,24 @@ async def run_page(
         return fragment("sync/_run.html", **context)
     title = found.kind.title
     return frame.page("sync/run.html", title=title, place="runs", trail=[("Sync runs", "/runs")], **context)
+
+
+@get("/runs/{run_id:uuid}/entries.csv", guards=[needs(Permission.ASSET_READ)])
+async def run_entries(
+    actor: NamedDependency[Actor],
+    database: NamedDependency[Database],
+    run_id: FromPath[UUID],
+    action: Text = None,
+    q: Text = None,
+) -> Stream:
+    """What a run did, or those of its entries that match, as comma-separated values."""
+    async with database.read(actor.scope) as session:
+        run = await RunHistory(session, actor.scope).find(run_id)
+    if run is None:
+        raise NotFound("There is no such run.", remedy="It may be too old: look in Sync runs.")
+    wanted = EntryFilter(actions=_actions(action), text=q)
+    name = f"sync-{run.sync_type}-{run.started_at:%Y-%m-%d-%H%M}.csv"
+    return spreadsheet.download(export.lines(database, actor.scope, run, wanted), name)
 
 
 @get("/runs/{run_id:uuid}/spoken", guards=[needs(Permission.ASSET_READ)])
@@ -167,7 +188,7 @@ async def cancel_run(
     if is_part(request):
         found = await _find(database, secrets, actor, run_id)
         if found.live is not None:
-            return fragment("sync/_run.html", toast=toast, found=found, words=words, actor=actor)
+            return fragment("sync/_run.html", toast=toast, **await _shown(database, actor, found))
     return go(request, f"/runs/{run_id}", toast)
 
 
@@ -185,12 +206,22 @@ async def run_again(
     return go(request, f"/runs/{asked.job_id}", told([asked]))
 
 
-ROUTES: list[BaseRouteHandler] = [run_list, run_page, run_spoken, run_row, cancel_run, run_again]
+ROUTES: list[BaseRouteHandler] = [
+    run_list,
+    run_page,
+    run_entries,
+    run_spoken,
+    run_row,
+    cancel_run,
+    run_again,
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """A run, or the job that it will be; `live` while it waits or goes on."""
+    """A run, or the job that it will be; `live` while it waits or goes on, with what its job said last
+    (`progress`).
+    """
 
     run_id: UUID
     run: RunView | None
@@ -199,6 +230,7 @@ class Found:
     view: IntegrationView
     crew: Crew
     asked_by: str | None = None
+    progress: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def can_be_cancelled(self) -> bool:
@@ -230,8 +262,26 @@ async def _find(database: Database, secrets: SecretBox, actor: Actor, run_id: UU
             going = live.of_run(run, job) if live.is_running(run) else None
         elif job is not None:
             going = live.of_job(job, crew, await history.running(integration_id))
-    asked_by = None if job is None else job.requested_by
-    return Found(run_id=run_id, run=run, live=going, kind=kind, view=view, crew=crew, asked_by=asked_by)
+    return Found(
+        run_id=run_id,
+        run=run,
+        live=going,
+        kind=kind,
+        view=view,
+        crew=crew,
+        asked_by=None if job is None else job.requested_by,
+        progress=job.progress or {} if job is not None and going is not None else {},
+    )
+
+
+async def _shown(database: Database, actor: Actor, found: Found) -> dict[str, Any]:
+    """What a run's page always shows; while it reads, how far it is with each organization."""
+    context: dict[str, Any] = {"found": found, "words": words, "actor": actor, "readings": (), "more": 0}
+    if (reads := found.progress.get("reads")) is not None:
+        async with database.read(actor.scope) as session:
+            mappings = await MappingService(session, actor.scope).list(found.view.integration_id)
+        context["readings"], context["more"] = readings(mappings, reads, set(found.progress["ended"]))
+    return context
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
