@@ -228,6 +228,10 @@ async def test_a_linked_asset_goes_on_with_the_other_agent_and_its_own_history(f
     async with Site.of(fleet.world).logged_in() as browser:
         page = await browser.post(f"/missing/{asset_id}/link", {"agent": str(other_id)})
         assert page.text(".m-toast-text").startswith(f"{before[asset_id].name} goes on as NEW-NAME-1.")
+        page = await browser.get(f"/assets/{other_id}")
+        assert page.texts(".m-head .m-pill")[-1] == "Linked"
+        assert "NEW-NAME-1 took over this machine's agent." in page.text(".m-finding")
+        assert page.attribute(".m-finding a", "href") == f"/assets/{asset_id}"
     after = {row.asset_id: row for row in await fleet.world.all_assets()}
     assert set(after) == set(before) - {other_id}
     assert after[asset_id].name == "NEW-NAME-1"

@@ -10,6 +10,7 @@ import pytest
 import structlog
 import trustme
 
+from muster import clock
 from muster.egress import Egress, EgressPolicy
 from muster.egress.errors import (
     AddressNotAllowed,
@@ -282,7 +283,12 @@ async def test_an_unknown_authority_is_not_trusted_until_its_file_is_named(
         found = await failure(door(), server.url)
         assert isinstance(found, TlsUntrusted)
         async with door(ca_file=known).server(server.url) as client:
-            assert (await client.request("GET", "/")).status == 200
+            answer = await client.request("GET", "/")
+        assert answer.status == 200
+        assert answer.peer is not None
+        assert answer.peer.address == "127.0.0.1"
+        assert answer.peer.certificate_until is not None
+        assert answer.peer.certificate_until > clock.now()
 
 
 async def test_a_certificate_for_another_name_is_not_trusted(authority: trustme.CA, tmp_path: Path) -> None:

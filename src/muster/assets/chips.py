@@ -14,6 +14,7 @@ from muster.encryption import SecretBox
 from muster.errors import NotFound
 from muster.integrations.service import IntegrationService
 from muster.naming import as_id
+from muster.providers import registry
 from muster.tenancy import TenantScope
 from muster.web.filters import YES_NO_WORDS, Chip, Choices, Field, chip, span_words
 
@@ -35,7 +36,7 @@ class Chooser:
             "status": filters.STATUS_WORDS,
             "type": filters.TYPE_WORDS,
             "platform": filters.PLATFORM_WORDS,
-            "provider": filters.provider_words(),
+            "provider": registry.display_names(),
             "integration": {
                 str(each.integration_id): each.name for each in await self._integrations.list(limit=1000)
             },

@@ -50,11 +50,6 @@ def read(items: Iterable[tuple[str, str]], now: datetime) -> AssetQuery:
     return AssetQuery(**asdict(asked), wanted=_wanted(asked, now), order=order)
 
 
-def provider_words() -> dict[str, str]:
-    """What each kind of provider is called."""
-    return {each.manifest.key: each.manifest.display_name for each in registry.all()}
-
-
 def _wanted(asked: Filters, now: datetime) -> AssetFilter:
     if "site" in asked.values and "client" not in asked.values:
         raise InvalidInput(
@@ -68,7 +63,7 @@ def _wanted(asked: Filters, now: datetime) -> AssetFilter:
         site=asked.text("site"),
         asset_type=None if asset_type is None else AssetType(asset_type),
         platforms=asked.choices("platform", PLATFORM_WORDS),
-        provider=asked.choice("provider", provider_words()),
+        provider=asked.choice("provider", registry.display_names()),
         integration_id=asked.identity("integration"),
         seen_since=since,
         unseen_since=unseen,

@@ -27,6 +27,7 @@ from muster.encryption import SecretBox
 from muster.errors import InvalidInput, NotFound
 from muster.integrations.service import IntegrationService
 from muster.mappings.service import MappingService
+from muster.providers import registry
 from muster.providers.contract import AssetType
 from muster.tenancy import TenantScope
 from muster.web import spreadsheet
@@ -233,5 +234,5 @@ async def _steps(session: AsyncSession, actor: Actor, secrets: SecretBox) -> dic
         "integration": integration,
         "counts": counts,
         "may_update": actor.may(Permission.SETTINGS_UPDATE),
-        "providers": filters.provider_words(),
+        "providers": registry.display_names(),
     }

@@ -22,7 +22,7 @@ from muster.assets.index import INDEX_FIELDS, search_keys
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
 from muster.assets.ordering import TIES, Freshness, effective_status, sort_keys
 from muster.assets.schemas import AssetFilter, AssetOrder, AssetSort, ChangeView
-from muster.assets.types import ASSET_FIELDS, EXTENSION_FIELDS, AssetContent, SyncedAsset
+from muster.assets.types import ASSET_FIELDS, EXTENSION_FIELDS, AssetContent, Belonging, SyncedAsset
 from muster.db.plans import by_row, holds, scanned
 from muster.db.repository import TenantRepository
 from muster.db.turns import rows
@@ -130,6 +130,13 @@ class AssetRepository(TenantRepository):
             row[0]: AssetContent(**dict(zip(fields, row[1:], strict=True)))
             async for row in rows(self.session, statement)
         }
+
+    async def belongings(self, asset_ids: Collection[UUID]) -> dict[UUID, Belonging]:
+        """Name and client of the given assets."""
+        statement = select(_assets.c.asset_id, _assets.c.name, _assets.c.client_id).where(
+            _assets.c.tenant_id == self.scope.tenant_id, _assets.c.asset_id.in_(asset_ids)
+        )
+        return {row[0]: Belonging(row[1], row[2]) for row in await self.session.execute(statement)}
 
     async def page(
         self, wanted: AssetFilter, freshness: Freshness, order: AssetOrder, *, limit: int, offset: int

@@ -29,6 +29,7 @@ from muster.assets.types import (
     ASSET_FIELDS,
     EXTENSION_FIELDS,
     AssetContent,
+    Belonging,
     ChangedAsset,
     FieldChange,
     NewAsset,
@@ -208,6 +209,10 @@ class AssetService:
     async def contents(self, asset_ids: Sequence[UUID]) -> Mapping[UUID, AssetContent]:
         """The content of the given assets."""
         return await self._repository.contents(asset_ids) if asset_ids else {}
+
+    async def belongings(self, asset_ids: Collection[UUID]) -> Mapping[UUID, Belonging]:
+        """What some assets (a few hundred at most) are called and whose they are; retired ones, too."""
+        return await self._repository.belongings(asset_ids) if asset_ids else {}
 
     async def create(self, assets: Sequence[NewAsset], at: datetime) -> None:
         """Insert assets with their extensions."""

@@ -11,6 +11,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from muster.assets import history
 from muster.assets.history import Told
 from muster.assets.listing import AssetListing, AssetRow
+from muster.assets.missing.schemas import Successor
+from muster.assets.missing.service import MissingService
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.encryption import SecretBox
@@ -25,7 +27,7 @@ from muster.tenancy import TenantScope
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AssetSheet:
     """An asset with its integration, its organization's name, a part of its history, and where a person
-    finds it on the server (None: the address does not tell).
+    finds it on the server (None: the address does not tell). `successor`: who took over its agent.
     """
 
     row: AssetRow
@@ -34,6 +36,7 @@ class AssetSheet:
     device_url: str | None
     changes: Sequence[Told]
     changes_total: int
+    successor: Successor | None
 
 
 class SheetService:
@@ -59,6 +62,9 @@ class SheetService:
             device_url=_device_url(row, integration),
             changes=history.told(changes, clients),
             changes_total=await assets.count_changes(asset_id),
+            successor=None
+            if row.retired_at is None
+            else await MissingService(session, scope).successor(asset_id),
         )
 
     async def _integration(self, row: AssetRow) -> IntegrationView | None:

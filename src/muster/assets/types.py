@@ -6,7 +6,7 @@ Many of these live at once and none refers to itself: the garbage collector need
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 import msgspec
@@ -77,6 +77,13 @@ class SyncedAsset(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     asset_type_overridden: bool
     retired_at: datetime | None
     last_rmm_sync_at: datetime | None
+
+
+class Belonging(NamedTuple):
+    """What an asset is called, and whose it is."""
+
+    name: str
+    client_id: UUID
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -9,7 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import Any, Protocol
@@ -47,8 +47,18 @@ class _Uncounted:
 
 
 @dataclass(frozen=True, slots=True)
+class Peer:
+    """Who answered: its address, and the end of its certificate's validity where there is one."""
+
+    address: str
+    certificate_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Answer:
-    """One complete answer. `seconds` is the time from sending to the last byte, waiting aside."""
+    """One complete answer. `seconds` is the time from sending to the last byte, waiting aside. `peer` is None
+    where the connection does not tell.
+    """
 
     status: int
     headers: Mapping[str, str] = field(repr=False)
@@ -56,6 +66,7 @@ class Answer:
     method: str
     path: str
     seconds: float
+    peer: Peer | None = None
 
     @property
     def media_type(self) -> str:
@@ -222,6 +233,7 @@ class ServerClient:
 
     async def _exchange(self, request: httpx2.Request, path: str, bound: int, started: float) -> Answer:
         response = await self._http.send(request, stream=True)
+        peer = _peer(response)
         body = bytearray()
         try:
             async for part in response.aiter_bytes():
@@ -240,6 +252,7 @@ class ServerClient:
             method=request.method,
             path=path,
             seconds=time.monotonic() - started,
+            peer=peer,
         )
 
     def _limited(self) -> asyncio.Semaphore:
@@ -262,6 +275,16 @@ class ServerClient:
             ms=round((time.monotonic() - started) * 1000),
             **facts,
         )
+
+
+def _peer(response: httpx2.Response) -> Peer | None:
+    stream = response.extensions.get("network_stream")
+    if stream is None or not (address := stream.get_extra_info("server_addr")):
+        return None
+    secured = stream.get_extra_info("ssl_object")
+    ends = (secured.getpeercert() or {}).get("notAfter") if secured is not None else None
+    until = None if ends is None else datetime.fromtimestamp(ssl.cert_time_to_seconds(ends), UTC)
+    return Peer(str(address[0]), until)
 
 
 def _tls(policy: EgressPolicy) -> ssl.SSLContext:

@@ -53,7 +53,7 @@ def button(database: Database, secrets: SecretBox) -> PartSource:
     async def part(request: Request[Actor, Any, Any], asset_id: UUID | None) -> Part:
         if asset_id is None:
             raise ValueError("the button is some asset's")
-        scope = request.user.scope
+        scope, may_ask = request.user.scope, request.user.may(Permission.RMM_SYNC)
         async with database.read(scope) as session:
             asset = await AssetListing(session, scope, secrets).row(asset_id)
             known = asset.rmm_integration_id
@@ -61,7 +61,7 @@ def button(database: Database, secrets: SecretBox) -> PartSource:
                 None if known is None else await IntegrationService(session, scope, secrets).get(known)
             )
         can_ask = integration is not None and integration.is_active and asset.external_entity_id is not None
-        return Part("sync/_refresh.html", {"asset_id": asset_id, "can_ask": can_ask})
+        return Part("sync/_refresh.html", {"asset_id": asset_id, "can_ask": can_ask, "may_ask": may_ask})
 
     return part
 

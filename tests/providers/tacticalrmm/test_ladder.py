@@ -31,6 +31,7 @@ async def test_a_sound_server_passes_every_step() -> None:
     details = {step.key: step.detail for step in result.steps}
     assert details["host"] == f"version {server.state.version}"
     assert details["role"].endswith("5 agents")
+    assert (details["name"], details["answers"].split()[-1]) == ("127.0.0.1", "ms")
 
 
 @pytest.mark.parametrize(

@@ -114,3 +114,12 @@ class LinkRecord(msgspec.Struct, frozen=True, kw_only=True):
 
 
 DecisionCounts = Mapping[Decision, int]
+
+
+class Successor(msgspec.Struct, frozen=True, kw_only=True):
+    """The asset that took over another one's agent: since when, and by whose decision."""
+
+    asset_id: UUID
+    name: str
+    linked_at: datetime
+    linked_by: str | None

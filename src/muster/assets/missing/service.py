@@ -21,6 +21,7 @@ from muster.assets.missing.schemas import (
     LinkRecord,
     MissingFilter,
     MissingView,
+    Successor,
 )
 from muster.assets.missing.views import MissingViews
 from muster.assets.models import Asset
@@ -173,6 +174,21 @@ class MissingService:
         view = await self.get(merged_asset_id)
         await linking.separate(self._session, self._scope, row.asset_id, merged_asset_id, before)
         await self._record("asset.separated", view, asset_id=str(row.asset_id))
+
+    async def successor(self, merged_asset_id: UUID) -> Successor | None:
+        """The asset that took over this one's agent; None when it has its own, or none at all."""
+        row = await self._repository.link(merged_asset_id)
+        if row is None:
+            return None
+        taker = await self._repository.one(row.asset_id)
+        if taker is None:
+            return None
+        return Successor(
+            asset_id=row.asset_id,
+            name=taker["name"],
+            linked_at=row.linked_at,
+            linked_by=row.linked_by,
+        )
 
     # --- inside ---
 

@@ -92,7 +92,7 @@ async def examine(
 async def _reach(wire: Wire, report: _Report) -> None:
     # Asked first and without credentials, so that none are sent to what turns out to be a web site.
     answer = await wire.without_credentials(_HOME, ONCE)
-    report.ladder.passed(ladder.TLS)
+    report.ladder.met(answer)
     failed = answers.refusal(answer)
     if failed is not None and not isinstance(failed, ProviderNotFound | ProviderPermissionError):
         raise failed

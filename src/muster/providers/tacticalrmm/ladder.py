@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, Literal
 from urllib.parse import urlsplit
 
+from muster.egress import Answer
 from muster.providers.contract import CheckStep, ConnectionSettings, ProviderError
 
 NAME, ANSWERS, TLS, HOST, LOGIN, ROLE, SOURCE, CLOCK = (
@@ -59,6 +60,14 @@ class Ladder:
         """Note a step, and with it those before it."""
         self._prove(key)
         self.set(key, "passed", detail)
+
+    def met(self, answer: Answer) -> None:
+        """Note that something answered: where, how fast, and until when its certificate is good."""
+        peer = answer.peer
+        self.set(NAME, "passed", peer.address if peer else "")
+        self.set(ANSWERS, "passed", f"{answer.seconds * 1000:.0f} ms")
+        until = peer.certificate_until if peer else None
+        self.set(TLS, "passed", f"valid until {until:%Y-%m-%d}" if until else "")
 
     def set(self, key: str, state: State, detail: str = "") -> None:
         """Note one step alone."""
