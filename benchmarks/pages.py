@@ -109,6 +109,7 @@ def _cases(fleet: _Fleet, assets: int) -> Iterator[tuple[str, str]]:
         "search in overdue": "q=karen&status=overdue",
     }.items():
         yield name, f"/assets?{query}"
+    yield "dashboard", "/"
     yield "asset page", f"/assets/{fleet.asset_id}"
     yield "asset's history", f"/assets/{fleet.asset_id}/history?page=2"
     yield "API, 100 of the list", "/api/v1/assets?limit=100&sort=-last_seen"

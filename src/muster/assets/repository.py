@@ -332,13 +332,17 @@ class AssetRepository(TenantRepository):
     ) -> Sequence[tuple[UUID, str, int]]:
         """(client, effective status, number) of assets not retired."""
         status = effective_status(freshness).label("status")
+        tenant: ColumnElement[Any] = _assets.c.tenant_id
         statement = (
             select(_assets.c.client_id, status, func.count())
-            .where(_assets.c.tenant_id == self.scope.tenant_id, _assets.c.retired_at.is_(None))
+            .where(
+                (scanned(tenant) if client_ids is None else tenant) == self.scope.tenant_id,
+                _assets.c.retired_at.is_(None),
+            )
             .group_by(_assets.c.client_id, status)
         )
         if integration_id is not None:
-            statement = statement.where(_assets.c.rmm_integration_id == integration_id)
+            statement = statement.where(scanned(_assets.c.rmm_integration_id) == integration_id)
         if client_ids is not None:
             statement = statement.where(_assets.c.client_id.in_(client_ids))
         return [(row[0], row[1], row[2]) for row in await self.session.execute(statement)]
