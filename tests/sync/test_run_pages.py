@@ -200,6 +200,12 @@ async def test_entries_have_reasons_diffs_and_names_problems_first(
         assert page.text(".m-pill").startswith("Finished with ")
         changed_too = await browser.get(f"/runs/{run.run_id}?action=changed")
         assert set(changed_too.texts("tbody .m-first")) == {"Moved", "Updated"}
+        # The counter's figure is of devices; what the listing brought to organizations stands apart.
+        assert len(changed_too.texts("tbody tr")) == run.updated
+        listed = await browser.get(f"/runs/{run.run_id}?action=organizations")
+        assert len(listed.texts("tbody tr")) == len(page.texts("tbody tr")) - 1 - run.updated - run.missing
+        choices = page.texts(".m-segment a")
+        assert choices[-1] == f"Organizations {len(listed.texts('tbody tr'))}"
         missing = await browser.get(f"/runs/{run.run_id}?action=missing")
         (row,) = missing.texts("tbody tr")
         assert gone.hostname in row

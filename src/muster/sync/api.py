@@ -120,7 +120,7 @@ async def list_entries(
         await _found(history, run_id)
         counts = await history.count_entries(run_id, wanted.text)
         items = await history.entries(run_id, wanted, limit=limit, offset=offset)
-    total = counts.get(action.value, 0) if action else sum(counts.values())
+    total = sum(count for (_, found), count in counts.items() if action is None or found == action)
     return EntryList(items=list(items), total=total)
 
 

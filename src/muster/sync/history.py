@@ -69,8 +69,8 @@ class RunHistory:
         """A run's entries that match, problems first."""
         return await self._repository.entries(run_id, wanted, limit=limit, offset=offset)
 
-    async def count_entries(self, run_id: UUID, text: str | None = None) -> Mapping[str, int]:
-        """How many entries a run has, by action; with `text` those that hold it."""
+    async def count_entries(self, run_id: UUID, text: str | None = None) -> Mapping[tuple[str, str], int]:
+        """How many entries a run has, by kind of thing and action; with `text` those that hold it."""
         return await self._repository.count_entries(run_id, EntryFilter(text=text))
 
     async def integrations(self, runs: Iterable[RunView]) -> Mapping[UUID, IntegrationView]:

@@ -128,19 +128,20 @@ class RunRepository(TenantRepository):
         )
         return [EntryView(**row) for row in (await self.session.execute(statement)).mappings()]
 
-    async def count_entries(self, run_id: UUID, wanted: EntryFilter) -> dict[str, int]:
-        """How many entries of a run match, by action."""
-        statement = (
-            select(_entries.c.action, func.count())
-            .where(self._of_run(run_id, wanted))
-            .group_by(_entries.c.action)
-        )
-        return {row[0]: row[1] for row in await self.session.execute(statement)}
+    async def count_entries(self, run_id: UUID, wanted: EntryFilter) -> dict[tuple[str, str], int]:
+        """How many entries of a run match, by kind of thing and action."""
+        key = (_entries.c.item_type, _entries.c.action)
+        statement = select(*key, func.count()).where(self._of_run(run_id, wanted)).group_by(*key)
+        return {(row[0], row[1]): row[2] for row in await self.session.execute(statement)}
 
     def _of_run(self, run_id: UUID, wanted: EntryFilter) -> ColumnElement[bool]:
         conditions = [_entries.c.tenant_id == self.scope.tenant_id, _entries.c.run_id == run_id]
         if wanted.actions:
             conditions.append(_entries.c.action.in_(wanted.actions))
+        if wanted.item_type is not None:
+            conditions.append(_entries.c.item_type == wanted.item_type)
+        if wanted.besides is not None:
+            conditions.append(_entries.c.item_type != wanted.besides)
         if wanted.text:
             # As typed too: SQLite's lower() knows no umlauts.
             columns = (_entries.c.name, _entries.c.external_id)

@@ -29,11 +29,12 @@ from muster.sync import export, following, kinds, live, words
 from muster.sync.following import Crew
 from muster.sync.history import RunHistory
 from muster.sync.kinds import SyncKind
+from muster.sync.leaves import entries_wanted, leaf
 from muster.sync.live import Live
 from muster.sync.pages import STOP_POLLING, told
 from muster.sync.reading import readings
 from muster.sync.requests import SyncRequests, kind_of
-from muster.sync.schemas import EntryFilter, RunFilter, RunView
+from muster.sync.schemas import RunFilter, RunView
 from muster.sync.types import RunStatus, SyncMode
 from muster.web import spreadsheet
 from muster.web.frame import Frame, Toast, fragment, go, is_part
@@ -45,7 +46,6 @@ SINCE: Mapping[str, tuple[str, timedelta]] = {
     "7d": ("in the last 7 days", timedelta(days=7)),
     "30d": ("in the last 30 days", timedelta(days=30)),
 }
-_PROBLEMS = words.ACTION_GROUPS["problems"]
 _INTEGRATIONS_OFFERED = 100
 
 Text = Annotated[str | None, QueryParameter(max_length=200)]
@@ -114,7 +114,7 @@ async def run_page(
     context = await _shown(database, actor, found)
     if found.run is not None and found.live is None:
         query = {name: value for name, value in (("action", action), ("q", q)) if value}
-        context["leaf"] = await _leaf(database, actor, found.run, query, Page.wanted(page, rows))
+        context["leaf"] = await leaf(database, actor.scope, found.run, query, Page.wanted(page, rows))
         context["link"] = address
     if is_part(request):
         return fragment("sync/_run.html", **context)
@@ -135,7 +135,7 @@ async def run_entries(
         run = await RunHistory(session, actor.scope).find(run_id)
     if run is None:
         raise NotFound("There is no such run.", remedy="It may be too old: look in Sync runs.")
-    wanted = EntryFilter(actions=_actions(action), text=q)
+    wanted = entries_wanted(run, action, q)
     name = f"sync-{run.sync_type}-{run.started_at:%Y-%m-%d-%H%M}.csv"
     return spreadsheet.download(export.lines(database, actor.scope, run, wanted), name)
 
@@ -282,53 +282,6 @@ async def _shown(database: Database, actor: Actor, found: Found) -> dict[str, An
             mappings = await MappingService(session, actor.scope).list(found.view.integration_id)
         context["readings"], context["more"] = readings(mappings, reads, set(found.progress["ended"]))
     return context
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Leaf:
-    """A page of a run's entries. `choices` are (action in the address, word, how many)."""
-
-    lines: Sequence[words.Line]
-    page: Page
-    query: Mapping[str, str]
-    choices: Sequence[tuple[str | None, str, int]]
-    path: str
-
-
-async def _leaf(database: Database, actor: Actor, run: RunView, query: Mapping[str, str], page: Page) -> Leaf:
-    text, action = query.get("q"), query.get("action")
-    async with database.read(actor.scope) as session:
-        history = RunHistory(session, actor.scope)
-        counts = await history.count_entries(run.run_id, text)
-        actions = _actions(action)
-        total = sum(count for name, count in counts.items() if not actions or name in actions)
-        shown = page.of(total)
-        wanted = EntryFilter(actions=actions, text=text)
-        entries = await history.entries(run.run_id, wanted, limit=shown.size, offset=shown.offset)
-        names = await history.names(run.integration_id, entries)
-    problems = sum(counts.get(name, 0) for name in _PROBLEMS)
-    choices: list[tuple[str | None, str, int]] = [(None, "All", sum(counts.values()))]
-    if problems:
-        choices.append(("problems", "Problems", problems))
-    choices += [
-        (str(name), word.text, counts[name])
-        for name, word in words.ACTIONS.items()
-        if counts.get(name) and name not in _PROBLEMS
-    ]
-    return Leaf(
-        lines=[words.line(entry, names) for entry in entries],
-        page=shown,
-        query=query,
-        choices=choices,
-        path=f"/runs/{run.run_id}",
-    )
-
-
-def _actions(name: str | None) -> tuple[str, ...]:
-    """The actions that a word in the address means."""
-    if name is None:
-        return ()
-    return tuple(str(each) for each in words.ACTION_GROUPS.get(name, (name,)))
 
 
 def _known(typed: Mapping[str, str | None]) -> dict[str, str]:

@@ -112,10 +112,14 @@ class RunFilter(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EntryFilter(msgspec.Struct, frozen=True, kw_only=True):
-    """Which entries of a run are wanted: of these actions (none: all), with this text in name or id."""
+    """Which entries of a run are wanted: of these actions (none: all), with this text in name or id, about
+    this kind of thing only (`item_type`), or about any but that (`besides`).
+    """
 
     actions: tuple[str, ...] = ()
     text: str | None = None
+    item_type: str | None = None
+    besides: str | None = None
 
 
 class Preview(msgspec.Struct, kw_only=True):
