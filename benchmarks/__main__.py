@@ -1,5 +1,5 @@
-"""`python -m benchmarks`: measure device syncs beside their floor, small writes beside device syncs, and
-pages of many assets; write docs/performance.md.
+"""`python -m benchmarks`: measure device syncs beside their floor, small writes and webhooks beside device
+syncs, and pages of many assets; write docs/performance.md.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from benchmarks.values import (
     Measured,
     MeasuredPages,
     MeasuredWaits,
+    MeasuredWebhooks,
     MemoryResult,
     Order,
     PagesResult,
@@ -33,6 +34,7 @@ from benchmarks.values import (
     StoreResult,
     SyncResult,
     WaitsResult,
+    WebhooksResult,
 )
 
 T = TypeVar("T")
@@ -50,7 +52,8 @@ WRITES, QUICK_WRITES = 400, 10
 PAGES_FLEET = Fleet(agents=200)
 PAGES_ASSETS, QUICK_PAGES_ASSETS = 100_000, 1_000
 PAGES_ASKED, QUICK_PAGES_ASKED = 40, 2
-SUBJECTS = ("pace", "memory", "writes", "pages")
+WEBHOOKS, QUICK_WEBHOOKS = 10_000, 100
+SUBJECTS = ("pace", "memory", "writes", "pages", "webhooks")
 
 
 def run_step(order: Order, result: type[T]) -> T:
@@ -113,6 +116,16 @@ class Bench:
             wanted = msgspec.structs.replace(order, step="pages", assets=assets, asked=asked)
             return MeasuredPages(kind.name, run_step(wanted, PagesResult))
 
+    def webhooks(self, fleet: Fleet, kind: Databases, count: int) -> MeasuredWebhooks:
+        """So many webhooks, and as many as come while a full sync writes."""
+        say(f"{fleet.title} agents, {kind.name}, webhooks")
+        with (
+            simulator(fleet) as (server_url, api_key),
+            self._prepared(fleet, kind, server_url, api_key) as order,
+        ):
+            wanted = msgspec.structs.replace(order, step="webhooks", writes=count)
+            return MeasuredWebhooks(fleet, kind.name, run_step(wanted, WebhooksResult))
+
     def _cases(self, fleet: Fleet, kind: Databases, order: Order) -> Iterator[Measured]:
         empty = kind.copy(order.database_url, "bare")
         stored: StoreResult | None = None
@@ -170,7 +183,7 @@ def arguments() -> argparse.Namespace:
         choices=SUBJECTS,
         action="append",
         help="one subject, or several of them: the pace of syncs, their memory (not with --quick), the small "
-        "writes beside them (on SQLite), pages of many assets; default: all",
+        "writes beside them (on SQLite), pages of many assets, webhooks; default: all",
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "performance.md", help="the page to write"
@@ -197,6 +210,10 @@ def measured(
     if "pages" in subjects:
         assets, asked = (QUICK_PAGES_ASSETS, QUICK_PAGES_ASKED) if quick else (PAGES_ASSETS, PAGES_ASKED)
         results.pages.extend(bench.pages(kind, assets=assets, asked=asked) for kind in databases)
+    if "webhooks" in subjects:
+        count = QUICK_WEBHOOKS if quick else WEBHOOKS
+        for fleet in QUICK_FLEETS if quick else WRITES_FLEETS:
+            results.webhooks.extend(bench.webhooks(fleet, kind, count) for kind in databases)
     return results
 
 

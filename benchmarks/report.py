@@ -16,6 +16,7 @@ from benchmarks.values import (
     Fleet,
     Measured,
     MeasuredWaits,
+    MeasuredWebhooks,
     MemoryResult,
     PagesResult,
     Results,
@@ -31,6 +32,7 @@ _PROMISED_RATIO = 2.5
 _PROMISED_MB = 250
 _PROMISED_WAIT_MS = 250
 _PROMISED_PAGE_MS = 150
+_PROMISED_WEBHOOK_MS, _PROMISED_WEBHOOK_BESIDE_MS = 250, 1000
 
 _INTRODUCTION = """\
 # Performance
@@ -78,6 +80,15 @@ tenant without assets: what every page costs, whatever is on it.
 """
 
 
+_WEBHOOKS = """\
+A server's webhooks at 32 connections, each opened for one call as Tactical does, to `muster serve` in a
+process of its own; the simulated server, which is asked about the alerts, and the sender are others.
+Milliseconds from the moment before the connection is opened until the last byte of the answer: by then the
+webhook is committed. *Beside a full sync*: while the served process brings the whole fleet in, for as long as
+that takes. *Processed a second*: until every webhook had become an alert, or one that was known.
+"""
+
+
 @dataclass(frozen=True, slots=True)
 class Conditions:
     """Where and when."""
@@ -117,6 +128,8 @@ def page(results: Results, conditions: Conditions) -> str:
         parts += ["## Memory of a large full sync\n", _memory(results.memory)]
     if results.writes:
         parts += ["## Small writes beside a sync\n", _WRITES, _waits(results.writes)]
+    if results.webhooks:
+        parts += ["## Webhooks\n", _WEBHOOKS, _webhooks(results.webhooks)]
     for measured in results.pages:
         pages = measured.pages
         title = f"## Pages of {pages.assets:,} assets of {pages.clients} clients, {measured.database}\n"
@@ -218,6 +231,28 @@ def _waits(results: Sequence[MeasuredWaits]) -> str:
     return _table([*head, "p50", "p95", "p99", "max", "alone p50", "alone p99"], lines)
 
 
+def _webhooks(results: Sequence[MeasuredWebhooks]) -> str:
+    lines = []
+    for result in results:
+        found, where = result.webhooks, f"{result.fleet.title}, {result.database}"
+        for name, waits, seconds, processed in (
+            ("alone", found.alone, found.seconds, f"{len(found.alone) / found.settled:.0f}"),
+            ("beside a full sync", found.beside, found.sync_seconds, ""),
+        ):
+            milliseconds = [*(percentile(waits, percent) for percent in (50, 95, 99)), waits[-1]]
+            lines.append(
+                [
+                    f"{where}, {name}",
+                    f"{len(waits):,}",
+                    f"{len(waits) / seconds:.0f}",
+                    *(f"{value * 1000:.0f}" for value in milliseconds),
+                    processed,
+                ]
+            )
+    head = ["agents, case", "webhooks", "answered a second", "p50", "p95", "p99", "max", "processed a second"]
+    return _table(head, lines)
+
+
 def _pages(pages: PagesResult) -> str:
     lines = [
         [case.name, *(f"{value * 1000:.0f}" for value in (case.p50, case.p95, case.cpu))]
@@ -258,6 +293,14 @@ def _promised(results: Results) -> str:
         for result in results.writes
         if _is_promised(result.fleet)
     ]
+    for each in results.webhooks:
+        if _is_promised(each.fleet):
+            for name, waits, most in (
+                ("webhooks", each.webhooks.alone, _PROMISED_WEBHOOK_MS),
+                ("webhooks beside a full sync", each.webhooks.beside, _PROMISED_WEBHOOK_BESIDE_MS),
+            ):
+                where = f"{each.fleet.agents:,} agents, {each.database}: {name}, p99 ms"
+                lines.append([where, f"under {most:,}", f"{percentile(waits, 99) * 1000:.0f}"])
     for measured in results.pages:
         slowest = max(measured.pages.cases, key=lambda case: case.p95)
         where = (

@@ -20,7 +20,7 @@ import psutil
 import structlog
 from sqlalchemy import event
 
-from benchmarks import floor, pages, small_writes
+from benchmarks import floor, pages, small_writes, webhooks
 from benchmarks.setting import load_settings
 from benchmarks.values import Order, Prepared, Request, Spent, Step, SyncResult
 from muster.bootstrap import Application, egress_policy, open_application
@@ -209,6 +209,7 @@ def main() -> None:
         "small_writes": small_writes.measure,
         "stream": small_writes.stream,
         "pages": pages.measure,
+        "webhooks": webhooks.measure,
     }
     result = asyncio.run(steps[order.step](order))
     sys.stdout.buffer.write(msgspec.json.encode(result))

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream", "pages"]
+Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream", "pages", "webhooks"]
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,8 @@ class Request(msgspec.Struct, frozen=True):
 
 class Order(msgspec.Struct, kw_only=True):
     """What a fresh process is to do. Tenant and integration are known once a database is prepared; `apart`
-    has small writes come from another process than the one that syncs, `writes` is how many there must be.
+    has small writes come from another process than the one that syncs, `writes` is how many there must be
+    (small writes, or webhooks).
     Of pages, `assets` is how many there are, `asked` how often each page is asked for.
     """
 
@@ -197,6 +198,26 @@ class MeasuredPages(msgspec.Struct):
     pages: PagesResult
 
 
+class WebhooksResult(msgspec.Struct, kw_only=True):
+    """Seconds that webhooks waited for their answer, shortest first: `beside` a full sync of `sync_seconds`,
+    and `alone`. Those were sent in `seconds`, and processed `settled` seconds after the first was sent.
+    """
+
+    alone: list[float]
+    seconds: float
+    settled: float
+    beside: list[float]
+    sync_seconds: float
+
+
+class MeasuredWebhooks(msgspec.Struct):
+    """Webhooks of one fleet's server on one kind of database."""
+
+    fleet: Fleet
+    database: str
+    webhooks: WebhooksResult
+
+
 class Results(msgspec.Struct):
     """All that one run of the benchmarks measured."""
 
@@ -204,6 +225,7 @@ class Results(msgspec.Struct):
     memory: list[MemoryResult] = []
     writes: list[MeasuredWaits] = []
     pages: list[MeasuredPages] = []
+    webhooks: list[MeasuredWebhooks] = []
 
 
 def percentile(values: list[float], percent: float) -> float:

@@ -36,7 +36,8 @@ def showcase(agents: int) -> Iterator[tuple[list[Stop], str, str]]:
         house = House(url, Path(folder))
         scope = house.tenant()
         session = house.session(scope)
-        pages = every_page(**house.furnish(scope, server))
+        ids = house.furnish(scope, server)
+        pages = every_page({**ids, **house.trouble(scope, server, ids["integration"])})
         with house.serve() as serving:
             yield pages, serving.url, session
 

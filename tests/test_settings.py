@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.errors import NotConfigured
-from muster.settings import COMMAND_SECRETS, VARIABLES, load, make_data_dir, page
+from muster.settings import COMMAND_SECRETS, VARIABLES, load, make_data_dir
+from scripts.make_settings_page import page
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "operations" / "settings.md"
 KNOWN = {variable.name for variable in VARIABLES.values()} | set(COMMAND_SECRETS)

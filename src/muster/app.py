@@ -18,7 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from muster import bootstrap
 from muster.accounts.auth import OWN, SessionAuthentication, provide_actor
 from muster.background import Background, background
-from muster.bootstrap import Application, web
+from muster.bootstrap import Application, inbound, outbound, web
 from muster.db import migrate
 from muster.errors import MusterError
 from muster.integrations.connections import Connector
@@ -45,7 +45,8 @@ def create_app(application: Application, *, worker: bool = True) -> Litestar:
     async def ready() -> Mapping[str, str | None]:
         return {"database": await _database(application)}
 
-    metrics = MetricsPage(application.database, bootstrap.metric_sources())
+    receiver = inbound.receiver(application.database, application.secrets, work.wake)
+    metrics = MetricsPage(application.database, [*bootstrap.metric_sources(), receiver.metrics])
     return Litestar(
         route_handlers=[
             *health_routes(work.verdicts, ready, metrics.render),
@@ -54,8 +55,8 @@ def create_app(application: Application, *, worker: bool = True) -> Litestar:
             ),
             *web.routes(),
         ],
-        dependencies=_dependencies(application),
-        lifespan=[work.done],
+        dependencies={**_dependencies(application), "webhook_receiver": _ready(receiver)},
+        lifespan=[work.done, receiver.running],
         middleware=[
             DefineMiddleware(SessionAuthentication, database=application.database),
         ],
@@ -97,6 +98,11 @@ class _Work:
             finally:
                 self._running = None
 
+    def wake(self) -> None:
+        """Have a worker of this process look for jobs now."""
+        if self._running is not None:
+            self._running.engine.wake()
+
     def verdicts(self) -> Mapping[str, str | None]:
         """What has to run in this process, and what keeps it from running."""
         if not self._wanted:
@@ -118,6 +124,8 @@ def _dependencies(application: Application) -> dict[str, Provide]:
         "furnishing": web.furnishing(application),
         "integration_counts": bootstrap.integration_counts(),
         "client_neighbours": bootstrap.client_neighbours(application.secrets),
+        **inbound.dependencies(application.database, application.secrets, connector, application.settings),
+        **outbound.dependencies(application.settings),
     }
     return {
         **{name: _ready(thing) for name, thing in open_things.items()},

@@ -1,5 +1,5 @@
 """What runs without being asked: the worker's engine, the tick of the schedules, the relay of events, the
-sampler of the fleet.
+sampler of the fleet, the sweeper of webhook receipts, and that of what goes out.
 
 Every process that works runs all of them; any number of them may.
 """
@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from muster import bootstrap
-from muster.bootstrap import Application
+from muster.bootstrap import Application, inbound, outbound
 from muster.events.relay import EventRelay
 from muster.jobs.engine import EngineOptions, JobEngine
 from muster.schedules import tick
@@ -59,6 +59,8 @@ async def background(
         timedelta(days=settings.event_retention_days),
     )
     sampler = bootstrap.fleet_sampler(application)
+    sweeper = inbound.sweeper(application.database, application.secrets, settings, engine.wake)
+    forgotten = outbound.sweeper(application.database, settings, engine.wake)
     stop = asyncio.Event()
     # What the start has made stays: looked at again by each full collection, it would stop the event loop,
     # and with it every request, for a tenth of a second.
@@ -68,6 +70,8 @@ async def background(
             "tick": asyncio.create_task(ticker.run(), name="muster-tick"),
             "relay": asyncio.create_task(relay.run(stop), name="muster-relay"),
             "sampler": asyncio.create_task(sampler.run(), name="muster-sampler"),
+            "sweeper": asyncio.create_task(sweeper.run(), name="muster-sweeper"),
+            "outbound": asyncio.create_task(forgotten.run(), name="muster-outbound"),
         }
         for loop in loops.values():
             loop.add_done_callback(_report)
@@ -76,8 +80,8 @@ async def background(
         finally:
             # The relay ends between two batches; the others leave nothing half done when they are cut off.
             stop.set()
-            loops["tick"].cancel()
-            loops["sampler"].cancel()
+            for name in ("tick", "sampler", "sweeper", "outbound"):
+                loops[name].cancel()
             await asyncio.wait(loops.values())
             gc.unfreeze()
 

@@ -22,9 +22,11 @@ from rich.text import Text
 from muster import bootstrap, clock
 from muster.accounts.permissions import Role
 from muster.accounts.service import UserService
+from muster.alerts.service import AlertService
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.errors import InvalidInput, MusterError
+from muster.inbound_webhooks.provisioning.service import WebhookSetup
 from muster.integrations.connections import Connector
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
@@ -41,6 +43,8 @@ from muster.tenants.service import TenantService
 from muster.terminal import Application, Bare
 
 TENANT, INTEGRATION, ADMINISTRATOR = "Demo MSP", "Demo", "admin@demo.example"
+# Seconds after which an alert comes or goes on the simulated server.
+ALERT_EVERY = 20.0
 STATUSES = tuple(status.value for status in AgentStatus)
 
 
@@ -48,10 +52,12 @@ STATUSES = tuple(status.value for status in AgentStatus)
 class Fleet:
     """What came of it."""
 
+    scope: TenantScope
     integration: IntegrationView
     runs: tuple[RunView, ...]
     by_status: dict[str, int]
     by_client: dict[str, dict[str, int]]
+    open_alerts: int
 
 
 async def demo(
@@ -74,15 +80,20 @@ async def demo(
         _end_on_sigterm()
     with _folder(data_dir) as folder:
         settings = _settings(bare.settings, folder)
-        async with SimulatorServer(FleetSpec(agents=agents, seed=seed)) as server:
+        async with SimulatorServer(
+            FleetSpec(agents=agents, seed=seed), alert_every=ALERT_EVERY, outages_every=ALERT_EVERY
+        ) as server:
             bare.output.say(
                 f"Simulated Tactical RMM {server.state.version} at {server.url}: {agents} agents."
             )
             password = secrets.token_urlsafe(15)
             async with bootstrap.open_application(settings) as application:
-                fleet = await _Demo(application, bare.output).run(server, password)
+                work = _Demo(application, bare.output)
+                fleet = await work.run(server, password)
 
-                def tell(url: str | None = None) -> None:
+                async def tell(url: str | None = None) -> None:
+                    if url is not None:
+                        await work.have_alerts_sent(fleet, url)
                     kept = folder if data_dir or not once else None
                     if not bare.output.json(_as_json(server, fleet, kept, url)):
                         _show(bare.output, fleet)
@@ -92,7 +103,7 @@ async def demo(
                     sys.stdout.flush()
 
                 if once:
-                    tell()
+                    await tell()
                 else:
                     await listen(application, host=HOST, port=port, worker=True, listening=tell)
 
@@ -134,6 +145,9 @@ class _Demo:
         self._sync = SyncService(
             application.database, application.secrets, self._connector, application.settings
         )
+        self._setup = WebhookSetup(
+            application.database, application.secrets, self._connector, application.settings.public_url
+        )
 
     async def run(self, server: SimulatorServer, password: str) -> Fleet:
         """Every step of a set-up, in the order in which a person does it."""
@@ -163,7 +177,14 @@ class _Demo:
             f"Devices: {devices.created} assets made in {(devices.duration_ms or 0) / 1000:.1f} s with "
             f"{devices.requests} requests and {devices.bytes_received / 1e6:.1f} MB."
         )
-        return await self._result(scope, integration, (organizations, devices))
+        alerts = _succeeded(await self._sync.alerts(scope, integration.integration_id, trigger="demo"))
+        self._output.say(f"Alerts: {alerts.created} are open on the server.")
+        return await self._result(scope, integration, (organizations, devices, alerts))
+
+    async def have_alerts_sent(self, fleet: Fleet, url: str) -> None:
+        """Set up on the server that it calls Muster at this address when an alert comes or goes."""
+        await self._setup.set_up(fleet.scope, fleet.integration.integration_id, address=url)
+        self._output.say("Webhook: set up on the server.")
 
     async def _make_tenant(self, password: str) -> TenantScope:
         async with self._database.write() as session:
@@ -209,8 +230,16 @@ class _Demo:
             by_client = await assets.count_by_client(freshness)
             names = await ClientService(session, scope).names(by_client)
             view = await integrations.get(integration.integration_id)
+            open_alerts = await AlertService(session, scope).count_open()
         named = {names[client_id]: counts for client_id, counts in by_client.items()}
-        return Fleet(view, runs, dict(by_status), {name: dict(named[name]) for name in sorted(named)})
+        return Fleet(
+            scope,
+            view,
+            runs,
+            dict(by_status),
+            {name: dict(named[name]) for name in sorted(named)},
+            open_alerts,
+        )
 
 
 def _succeeded(run: RunView | Preview) -> RunView:
@@ -241,6 +270,7 @@ def _as_json(server: SimulatorServer, fleet: Fleet, folder: Path | None, url: st
             "by_status": fleet.by_status,
             "by_client": fleet.by_client,
         },
+        "alerts": {"open": fleet.open_alerts},
         "runs": fleet.runs,
     }
 
@@ -271,6 +301,10 @@ def _say_what_next(
         return
     if url is not None:
         output.say(f"Open {url} and log in as {ADMINISTRATOR} with the password {password}")
+        output.say(
+            f"About every {ALERT_EVERY:g} s an alert comes or goes on the simulated server, and its webhook "
+            f"tells Muster: watch {url}/alerts"
+        )
         output.say(f"The simulator runs on at {server.url} until Ctrl-C. In another terminal:")
     else:
         output.say("The data is kept. Try:")
@@ -278,6 +312,7 @@ def _say_what_next(
     output.say(f"  {muster} asset list --status overdue")
     output.say(f"  {muster} integration show {INTEGRATION}")
     output.say(f"  {muster} mapping list {INTEGRATION}")
+    output.say(f"  {muster} alert list")
     output.say(f"  {muster} run list")
     if url is not None:
         output.say(f"  {muster} sync devices {INTEGRATION} --incremental --plan")

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import signal
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated, Any
 
 import typer
@@ -23,6 +23,8 @@ from muster.web.security import SecurityHeaders
 HOST, PORT = "127.0.0.1", 8080
 # For requests under way when the end is asked for.
 _GOODBYE_SECONDS = 10
+# What is done with the address once requests are answered.
+Listening = Callable[[str], Awaitable[None]]
 
 
 class _Server(uvicorn.Server):
@@ -30,7 +32,7 @@ class _Server(uvicorn.Server):
     again at its end, in place of exit code 0.
     """
 
-    def __init__(self, config: uvicorn.Config, listening: Callable[[str], None]) -> None:
+    def __init__(self, config: uvicorn.Config, listening: Listening) -> None:
         super().__init__(config)
         self._listening = listening
 
@@ -44,7 +46,7 @@ class _Server(uvicorn.Server):
         await super().startup(sockets)
         if self.started:
             host, port = self.servers[0].sockets[0].getsockname()[:2]
-            self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
+            await self._listening(f"http://{f'[{host}]' if ':' in host else host}:{port}")
 
 
 async def serve(
@@ -62,7 +64,7 @@ async def serve(
     async with bootstrap.open_application(bare.settings) as application:
         token = await _setup_token(application)
 
-        def listening(url: str) -> None:
+        async def listening(url: str) -> None:
             if not bare.output.json({"url": url, "worker": worker, "setup_token": token}):
                 bare.output.say(f"Muster listens on {url}. Ctrl-C ends it.")
                 if token is not None:
@@ -73,7 +75,7 @@ async def serve(
 
 
 async def listen(
-    application: Application, *, host: str, port: int, worker: bool, listening: Callable[[str], None]
+    application: Application, *, host: str, port: int, worker: bool, listening: Listening
 ) -> None:
     """Answer until SIGINT or SIGTERM; `listening` is told the address once it does (port 0: a free one).
 

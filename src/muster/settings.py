@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, dataclass, field, fields
+from dataclasses import dataclass, field, fields
 from difflib import get_close_matches
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
@@ -51,6 +51,12 @@ def _one_of(*choices: str) -> Callable[[str], str]:
         return value.lower()
 
     return parse
+
+
+def _address(value: str) -> str:
+    if not re.fullmatch(r"https?://[^\s/?#@]+(/[^\s?#]*)?", value):
+        raise ValueError("an address such as https://muster.example.com")
+    return value.rstrip("/")
 
 
 def _networks(value: str) -> tuple[Network, ...]:
@@ -162,6 +168,17 @@ class Settings:
             "PEM file of more certificate authorities to trust, for servers with a private one.",
         ),
     ] = None
+    outbound_allow: Annotated[
+        tuple[Network, ...],
+        Variable(
+            "OUTBOUND_ALLOW",
+            _networks,
+            "Networks of your own that webhooks and notifications may go to, separated by commas, such as "
+            "`10.20.0.0/16`. Other private and loopback addresses are refused, public ones allowed. Webhooks "
+            "by http, without TLS, go to these networks only.",
+            "not set: public addresses only",
+        ),
+    ] = ()
     connect_timeout: Annotated[
         float,
         Variable("CONNECT_TIMEOUT", _number(0.1, 300), "Seconds to wait for a connection to a server."),
@@ -223,6 +240,33 @@ class Settings:
             "Days that events are kept. Those that a subscriber has not seen yet are kept longer.",
         ),
     ] = 30
+    receipt_retention_days: Annotated[
+        int,
+        Variable(
+            "RECEIPT_RETENTION_DAYS",
+            _whole(1, 3650),
+            "Days that receipts of webhooks are kept once they are processed. Those that failed or were not "
+            "understood are kept for 90 at least, waiting ones until they are processed.",
+        ),
+    ] = 30
+    public_url: Annotated[
+        str | None,
+        Variable(
+            "PUBLIC_URL",
+            _address,
+            "Address under which people and RMM servers reach Muster, such as `https://muster.example.com`. "
+            "Webhooks are set up with it.",
+            "not set: pages use the address they were asked by",
+        ),
+    ] = None
+    delivery_retention_days: Annotated[
+        int,
+        Variable(
+            "DELIVERY_RETENTION_DAYS",
+            _whole(1, 3650),
+            "Days that the log of outgoing webhooks is kept.",
+        ),
+    ] = 30
     log_level: Annotated[
         str,
         Variable(
@@ -251,6 +295,7 @@ VARIABLES: dict[str, Variable] = _variables()
 # Secrets that a command takes from the environment in place of a prompt; read by the command alone.
 COMMAND_SECRETS: dict[str, str] = {
     "MUSTER_USER_PASSWORD": "Password for `muster user create` and `muster user password`.",
+    "MUSTER_CHANNEL_ADDRESS": "Apprise address for `muster channel add`.",
     "MUSTER_API_KEY": "API key for `muster integration add` and `update`.",
     "MUSTER_PASSWORD": "Password of the RMM user for `muster integration add` and `update`.",
     "MUSTER_TOTP_SECRET": "TOTP secret of the RMM user for `muster integration add` and `update`.",
@@ -314,46 +359,3 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
             f"Did you mean {nearest[0]}?" if nearest else "The settings are in docs/operations/settings.md."
         )
         raise NotConfigured(f"{name} is not a setting of Muster.", remedy=hint, code="unknown_setting")
-
-
-def page() -> str:
-    """The page docs/operations/settings.md, made from the table above."""
-    lines = [
-        "# Settings",
-        "",
-        "Muster reads its settings from environment variables when it starts. A variable that begins with",
-        "`MUSTER_` and is not listed here is an error, so that a typo cannot pass for a setting; an empty",
-        "one counts as not set. `muster doctor` shows whether what is set works.",
-        "",
-        "<!-- Made by `python -m scripts.make_settings_page` from src/muster/settings.py. -->",
-        "",
-        "| Variable | Default | Meaning |",
-        "|---|---|---|",
-    ]
-    lines += [
-        f"| `{variable.name}` | {_default_text(name)} | {variable.help} |"
-        for name, variable in VARIABLES.items()
-    ]
-    lines += [
-        "",
-        "## Secrets for commands",
-        "",
-        "A command that needs a secret takes it from a file (`-` is standard input), from one of these",
-        "variables, or asks for it on a terminal; never from its arguments, which other users of the machine",
-        "can see.",
-        "",
-        "| Variable | Meaning |",
-        "|---|---|",
-    ]
-    lines += [f"| `{name}` | {text} |" for name, text in COMMAND_SECRETS.items()]
-    return "\n".join(lines) + "\n"
-
-
-def _default_text(name: str) -> str:
-    variable = VARIABLES[name]
-    if variable.default_text is not None:
-        return variable.default_text
-    default = next(item.default for item in fields(Settings) if item.name == name)
-    if default is None or default is MISSING:
-        return "not set"
-    return f"`{default:g}`" if isinstance(default, float) else f"`{default}`"

@@ -52,20 +52,28 @@ _NETWORK_CALLS = frozenset({"open_connection", "create_connection", "open_unix_c
 ENGINE_FOLDER = "src/muster/jobs/"
 ENGINE = "dbos"
 
+# Apprise opens connections itself: the process that this file is holds it to the policy.
+NOTIFIER_FILE = "src/muster/notifications/child.py"
+NOTIFIER = "apprise"
+
 # Who works across tenants, past the tenant that PostgreSQL's policies go by: ticks, relays, gauges, upkeep.
 ACROSS_TENANTS = frozenset(
     {
         "src/muster/accounts/commands.py",
         "src/muster/accounts/entrance.py",
         "src/muster/accounts/login.py",
+        "src/muster/alerts/notices/upkeep.py",
         "src/muster/assets/fleet/sampler.py",
         "src/muster/bootstrap/__init__.py",
         "src/muster/db/inspection.py",
         "src/muster/events/relay.py",
         "src/muster/events/upkeep.py",
+        "src/muster/inbound_webhooks/sweep.py",
+        "src/muster/inbound_webhooks/upkeep.py",
         "src/muster/jobs/board.py",
         "src/muster/jobs/commands.py",
         "src/muster/jobs/upkeep.py",
+        "src/muster/outbound_webhooks/upkeep.py",
         "src/muster/schedules/tick.py",
         "src/muster/schedules/upkeep.py",
         "src/muster/serve.py",
@@ -179,6 +187,14 @@ def engine_use(file: SourceFile) -> Iterator[str]:
             yield f"{file.path}:{line}: imports {ENGINE}; the one door to it is muster.jobs"
 
 
+def notifier_use(file: SourceFile) -> Iterator[str]:
+    if file.path == NOTIFIER_FILE:
+        return
+    for line, name in _imports(file.tree):
+        if name.split(".")[0] == NOTIFIER or name.startswith("muster.notifications.child"):
+            yield f"{file.path}:{line}: imports {NOTIFIER}, which only the guarded process may"
+
+
 def system_sessions(file: SourceFile) -> Iterator[str]:
     if file.path in ACROSS_TENANTS:
         return
@@ -272,6 +288,7 @@ RULES = (
     clock_reads,
     network_use,
     engine_use,
+    notifier_use,
     system_sessions,
     sql_outside_repositories,
     core_writes,

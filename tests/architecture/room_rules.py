@@ -29,13 +29,19 @@ ROOMS = frozenset(
 )
 PUBLIC_FILES = frozenset({"service", "schemas", "types"})
 MORE_DOORS = {
-    "providers": frozenset({"contract", "registry"}),
+    # The contract is in two files: what every provider offers, and what those offer that know alerts.
+    "providers": frozenset({"contract", "alerting", "registry"}),
     # Who asks, and what that person may do: every route names it.
     "accounts": frozenset({"auth", "permissions", "setup"}),
     # Opening a connection is a verb that holds no session, so it stands apart from the service.
-    "integrations": frozenset({"connections", "directory"}),
+    # So do the secrets that servers show when they call: asked for at each webhook, opened nowhere else.
+    "integrations": frozenset({"connections", "directory", "webhook_secrets"}),
+    # Asking for a sync as a job, in the transaction of what brings it about: an alert, a new device.
+    "sync": frozenset({"jobs", "refreshes"}),
     # The loop that asks for what is due: run by a process, not by another room.
     "schedules": frozenset({"tick"}),
+    # What the server or its webhook says becomes alerts: asked for by what reads and what is called.
+    "alerts": frozenset({"intake"}),
     # Assets with the names of what they hang on: read across rooms. A subject of its own: missing devices.
     "assets": frozenset({"listing", "missing"}),
     # The record of devices' absence, which the review of missing devices joins.

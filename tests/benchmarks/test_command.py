@@ -76,6 +76,18 @@ def test_a_quick_run_measures_pages_beside_their_floor(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_quick_run_measures_webhooks_with_and_without_a_sync(tmp_path: Path) -> None:
+    page = bench(tmp_path, "sqlite", "webhooks")
+    alone, beside = table(page, "## Webhooks")
+    assert alone["agents, case"] == "200 light, SQLite, alone"
+    assert beside["agents, case"] == "200 light, SQLite, beside a full sync"
+    assert (alone["webhooks"], int(alone["processed a second"]) > 0) == ("100", True)
+    for row in (alone, beside):
+        assert int(row["webhooks"]) > 0
+        assert 0 < int(row["p50"]) <= int(row["p95"]) <= int(row["p99"]) <= int(row["max"])
+
+
+@pytest.mark.slow
 @pytest.mark.postgres
 def test_a_quick_run_measures_every_case_on_postgresql(
     tmp_path: Path, postgres_server: PostgresServer

@@ -39,7 +39,16 @@ def test_every_page_while_there_is_nothing(browser: Browser, tmp_path: Path) -> 
     house = House(url, tmp_path)
     session = house.session(house.tenant())
     with house.serve() as serving, visitor(browser, serving.url, session=session) as guest:
-        for path in ("/", "/assets", "/missing", "/clients", "/runs", "/settings/integrations/rmm", "/audit"):
+        for path in (
+            "/",
+            "/assets",
+            "/alerts",
+            "/missing",
+            "/clients",
+            "/runs",
+            "/settings/integrations/rmm",
+            "/audit",
+        ):
             guest.open(path)
             guest.accessible()
             guest.fits()

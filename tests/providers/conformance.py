@@ -30,6 +30,7 @@ from muster.providers.contract import (
     ProviderNotFound,
     ProviderUnavailable,
 )
+from tests.providers.alert_conformance import AlertConformance
 from tests.support.opening import Fleet, opened, read
 
 MOST_IN_A_CHUNK = 500
@@ -47,9 +48,10 @@ class World:
     refused: dict[str, str]
     nowhere: dict[str, str]
     unknown_device: str = field(default="q" * 40)
+    unknown_alert: str = field(default="987654321")
 
 
-class Conformance:
+class Conformance(AlertConformance):
     """The suite. A subclass gives `key` and `world`."""
 
     key: str

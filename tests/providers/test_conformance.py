@@ -64,6 +64,7 @@ class TestTacticalLogin(Conformance):
     def world(cls) -> Iterator[World]:
         with SimulatorServer(FleetSpec(agents=25), frozen=True, throttle=(100, 300)) as server:
             user = server.users["nototp"]
+            user.role = server.users["technician"].role
             fields = {"instance_url": server.url, "username": user.username, "password": user.password}
             yield World(
                 fields=fields,

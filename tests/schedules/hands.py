@@ -5,20 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from muster import clock
+from muster import bootstrap, clock
+from muster.bootstrap import Application
 from muster.events.schemas import EventView
 from muster.events.service import EventService
 from muster.jobs.board import Begun, Board
 from muster.jobs.service import JobService
-from muster.jobs.types import Handler, JobFailed, JobState, JobView
-from muster.schedules.jobs import job_handlers
+from muster.jobs.types import JobFailed, JobState, JobView
 from muster.schedules.repository import TickRepository
 from muster.schedules.schemas import ScheduleView
 from muster.schedules.service import ScheduleService
 from muster.schedules.tick import ScheduleTicker, Ticked
 from muster.simulator import SimulatorServer
-from muster.sync.jobs import job_handlers as sync_handlers
 from tests.support.job import Job
+from tests.support.opening import impatient
 from tests.support.time import Time
 from tests.support.world import World
 
@@ -30,28 +30,29 @@ class Hands:
         self.world = world
         self.ticker = ScheduleTicker(world.database, world.box)
         self._board = Board(world.database, "host/1/1.00")
-        self._handlers: dict[str, Handler] = {
-            **job_handlers(world.database, world.box, world.connector),
-            **sync_handlers(world.sync),
-        }
+        application = Application(world.settings, world.database, world.box, impatient())
+        self._handlers = bootstrap.job_handlers(application)
 
     async def tick(self) -> Ticked:
         return await self.ticker.tick()
 
     async def work(self) -> list[str]:
-        """Do every job that waits; gives what was done."""
+        """Do every job that waits, of each server one after the other; gives what was done."""
         done = []
-        for job_id in await self._board.claim(free=1000, per_lane=1000):
-            job = await self._board.begin(job_id)
-            assert isinstance(job, Begun)
-            state = JobState.SUCCEEDED
-            try:
-                await self._handlers[job.kind](Job(job.scope, job.job_id, job.payload))
-            except JobFailed:
-                state = JobState.FAILED
-            assert await self._board.finish(job, state)
-            done.append(" ".join([job.kind, str(job.payload.get("mode", ""))]).strip())
+        while claimed := await self._board.claim(free=1000, per_lane=1):
+            done += [await self._do(job_id) for job_id in claimed]
         return done
+
+    async def _do(self, job_id: UUID) -> str:
+        job = await self._board.begin(job_id)
+        assert isinstance(job, Begun)
+        state = JobState.SUCCEEDED
+        try:
+            await self._handlers[job.kind](Job(job.scope, job.job_id, job.payload))
+        except JobFailed:
+            state = JobState.FAILED
+        assert await self._board.finish(job, state)
+        return " ".join([job.kind, str(job.payload.get("mode", ""))]).strip()
 
     async def tick_and_work(self) -> list[str]:
         await self.tick()

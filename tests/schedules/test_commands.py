@@ -29,6 +29,8 @@ def test_schedules_are_listed_and_changed(connected: Muster) -> None:
     assert {(row["kind"], row["minutes"], row["enabled"]) for row in listed} == {
         ("devices_full", 1440, True),
         ("devices_refresh", 15, True),
+        ("alerts", 10, True),
+        ("webhook", 1440, True),
     }
     changed = connected.done("schedule", "set", "Main", "devices_refresh", "--minutes", 30)
     assert changed["minutes"] == 30

@@ -2,6 +2,7 @@
 minute and 300 a day, successes too), its time and Muster's move together, and it need not refuse any.
 """
 
+from collections import Counter
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -95,8 +96,9 @@ def break_logins(server: SimulatorServer, _user: User) -> None:
         ("nototp", forbid, 0),
         ("totp", throw_out, 2),
         ("nototp", break_down, 0),
-        # Of each schedule after 0, 15, 45, 105, 225, 465, 825 and 1,185 minutes.
-        ("nototp", break_logins, 16),
+        # Of each schedule of devices after 0, 15, 45, 105, 225, 465, 825 and 1,185 minutes, of that of alerts
+        # after 0, 10, 30, 70, 150, 310, 630, 990 and 1,350.
+        ("nototp", break_logins, 8 + 8 + 9),
     ],
 )
 async def test_a_day_of_trouble_costs_few_logins(
@@ -127,13 +129,15 @@ async def test_a_server_that_forgets_every_login_at_once_is_asked_once_a_sync(
 ) -> None:
     user = await log_in_with(world, server, "totp")
     await hands.tick()
-    before, end, syncs = logins(server), time.now + timedelta(days=1), 0
+    before, end, done_of = logins(server), time.now + timedelta(days=1), Counter[str]()
     while time.now < end:
         server.log_out_everybody()
-        syncs += len(await run_on(hands, time, minutes=15))
-    # 96 light syncs and a full one; each login is a check of the credentials and a code.
-    assert 90 <= syncs <= 97
-    assert logins(server) - before <= 2 * syncs
+        done = await run_on(hands, time, minutes=15)
+        done_of.update(job.split()[0] for job in done)
+    # 96 light syncs and a full one, 144 of alerts; each login is a check of the credentials and a code.
+    assert 90 <= done_of["sync_devices"] <= 97
+    assert 135 <= done_of["sync_alerts"] <= 144
+    assert logins(server) - before <= 2 * done_of.total()
     assert throttled(server) == 0
     assert log_in_by_hand(server, user).status_code == 200
 
@@ -201,7 +205,9 @@ async def test_a_server_that_is_gone_for_an_hour_is_synced_again_within_the_next
     await run_on(hands, time, minutes=30)
     before = logins(server)
     server.stop()
-    assert len(await run_on(hands, time, hours=1)) <= 4
+    tries = Counter(await run_on(hands, time, hours=1))
+    assert tries.pop("sync_alerts") <= 4
+    assert tries.total() <= 4
     server.start()
     assert await run_on(hands, time, hours=1)
     assert await hands.told() == ["FAILING", "RECOVERED"]

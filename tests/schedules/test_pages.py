@@ -120,8 +120,13 @@ async def test_the_api_lists_and_changes(site: Site, connected: UUID) -> None:
     async with site.logged_in() as browser:
         url = f"/integrations/{connected}/schedules"
         listed = (await browser.json("GET", url)).json()
-        assert listed["total"] == 2
-        assert [item["kind"] for item in listed["items"]] == ["devices_full", "devices_refresh"]
+        assert listed["total"] == 4
+        assert [item["kind"] for item in listed["items"]] == [
+            "alerts",
+            "devices_full",
+            "devices_refresh",
+            "webhook",
+        ]
         changed = await browser.json("PUT", f"{url}/devices_full", {"enabled": False})
         assert (changed.status_code, changed.json()["enabled"], changed.json()["minutes"]) == (
             200,

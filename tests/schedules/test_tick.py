@@ -23,7 +23,7 @@ from tests.support.opening import impatient
 from tests.support.time import Time
 from tests.support.world import World
 
-REFRESH, FULL = "devices_refresh", "devices_full"
+REFRESH, FULL, ALERTS, WEBHOOK = "devices_refresh", "devices_full", "alerts", "webhook"
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -49,6 +49,8 @@ async def test_a_passed_check_brings_schedules_and_saving_loses_none(
     assert {kind: (s.minutes, s.enabled) for kind, s in made.items()} == {
         REFRESH: (15, True),
         FULL: (1440, True),
+        ALERTS: (10, True),
+        WEBHOOK: (1440, True),
     }
     await hands.set(integration_id, REFRESH, minutes=7)
     await hands.set(integration_id, FULL, enabled=False)
@@ -92,8 +94,10 @@ async def test_two_tickers_ask_once_and_a_late_tick_asks_once(world: World, hand
     time.pass_(hours=5)
     other = ScheduleTicker(world.database, world.box)
     both = await asyncio.gather(hands.tick(), other.tick())
-    jobs = [job for job in await hands.jobs() if job.kind == "sync_devices"]
-    assert len(jobs) == sum(ticked.requested for ticked in both)
+    every = await hands.jobs()
+    assert len(every) == sum(ticked.requested for ticked in both)
+    assert len([job for job in every if job.kind == "sync_alerts"]) == 30
+    jobs = [job for job in every if job.kind == "sync_devices"]
     light = [job for job in jobs if job.payload["mode"] == "incremental"]
     # A full sync that is due as well does the light one's work.
     full = [job for job in jobs if job.payload["mode"] == "full"]
@@ -117,7 +121,7 @@ async def test_what_is_asked_for_already_is_joined(world: World, hands: Hands, t
 async def test_switched_off_is_off(world: World, hands: Hands, server: SimulatorServer, time: Time) -> None:
     integration_id = await world.connect(server)
     await hands.tick()
-    for kind in (REFRESH, FULL):
+    for kind in await hands.schedules(integration_id):
         await hands.set(integration_id, kind, enabled=False)
     time.pass_(days=3)
     assert (await hands.tick()).due == 0

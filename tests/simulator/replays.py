@@ -12,21 +12,16 @@ import pyotp
 
 from muster.simulator import SimulatorServer
 
-COVERED = ("auth_", "beta_", "agents_", "clients_", "sites_", "software_", "winupdate_", "core_", "misc_")
+COVERED = (
+    *("auth_", "beta_", "agents_", "clients_", "sites_", "software_", "winupdate_", "core_", "misc_"),
+    "alerts_",
+)
 
-LATER = "alerts are not simulated yet"
 NOT_REPLAYED = {
-    "auth_nototp_token_on_alerts": LATER,
     "auth_tokenlife_3_db_after_use": "a look into the database, not an exchange",
     "agents_meshcentral": "MeshCentral is not simulated",
     "agents_meshcentral_noperm": "MeshCentral is not simulated",
-    "core_urlaction_list": "URL actions are not simulated yet",
     "software_chocos": "the Chocolatey catalogue is not simulated",
-    "misc_patch_alerts_bad_json": LATER,
-    "misc_patch_alerts_form": LATER,
-    "misc_patch_alerts_json_array": LATER,
-    "misc_patch_alerts_text_plain": LATER,
-    "misc_put_alert_by_put_no_body": LATER,
 }
 
 _USERS = {
@@ -99,6 +94,15 @@ class Translator:
             "uhVIWSlmnVErULWHMsgmsoxltaTIircdJsSiOWFg": fleet.agent(5).agent_id,
         }
         self._foreign_site = foreign_sites[0]
+        # Recorded alerts: the first client's, the second one's, one without an agent, one to delete.
+        rows = server.alerts.rows()
+        self._alerts = {
+            1: next(row.pk for row in rows if row.agent == 1),
+            4: next(row.pk for row in rows if row.agent and fleet.site_of(row.agent) in foreign_sites),
+            53: next(row.pk for row in rows if row.message and not row.message.isascii()),
+            59: next(row.pk for row in rows if row.agent is None),
+            213: max(row.pk for row in rows),
+        }
 
     def path(self, path: str) -> str:
         """The path with query, in the simulator's ids and names."""
@@ -108,6 +112,7 @@ class Translator:
             r"/beta/v1/agent/(\d+)/", lambda m: f"/beta/v1/agent/{self._pks.get(int(m[1]), int(m[1]))}/", path
         )
         path = path.replace("/beta/v1/site/4/", f"/beta/v1/site/{self._foreign_site}/")
+        path = re.sub(r"/alerts/(\d+)/", lambda m: f"/alerts/{self._alerts.get(int(m[1]), int(m[1]))}/", path)
         for recorded, simulated in (
             ("hostname=WSUS", "hostname=RECEPTION"),
             ("=spooler", "=scheduler"),

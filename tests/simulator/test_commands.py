@@ -25,6 +25,8 @@ from muster.simulator.commands import simulator_app
         (["--weight", "heavy"], "light or real"),
         (["--at", "noon"], "wants a moment"),
         (["--api-key", "a b"], "without spaces"),
+        (["--alerts", "100001"], "alerts must be from 0"),
+        (["--alert-every", "0"], "more than 0 seconds"),
     ],
 )
 def test_senseless_options_are_one_line_and_exit_2(arguments: list[str], message: str) -> None:
@@ -54,6 +56,22 @@ def test_help_has_examples_and_all_faults() -> None:
     shown = CliRunner().invoke(simulator_app, ["serve", "--help"]).stdout
     for word in ("Examples", "malformed-agent", "--frozen", "--api-key-file"):
         assert word in shown
+
+
+def test_alerts_as_many_as_asked_for_come_and_go_by_themselves() -> None:
+    options = ["--agents", "30", "--port", "0", "--json", "--alerts", "3", "--alert-every", "0.1"]
+    command = [sys.executable, "-m", "muster.simulator", "serve", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        said = json.loads(process.stdout.readline())
+        headers = {"X-API-KEY": said["api_key"]}
+        for _ in range(200):
+            found = httpx2.patch(f"{said['url']}/alerts/", headers=headers).json()
+            if len(found) > 3:
+                break
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=20)
+    assert {row["id"] for row in found} >= {1, 2, 3, 4}
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT])

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import typer
 
-from muster.simulator import Fleet, FleetSpec, SimulatorServer
+from muster.simulator import Fleet, FleetSpec, Settings, SimulatorServer
+from muster.simulator.alert_hands import AlertHands
 from muster.simulator.commands import simulator_app
 from muster.simulator.faults import EXPLAINED
 
@@ -24,7 +25,7 @@ def _methods() -> list[str]:
 
 
 # Read by the simulator itself while it answers.
-_INNER = {"site_of", "pk_of", "agents_per_site", "sites_in_maintenance", "watch"}
+_INNER = {"site_of", "pk_of", "agents_per_site", "sites_in_maintenance", "watch", "change"}
 
 
 @pytest.mark.parametrize("option", _options())
@@ -45,3 +46,13 @@ def test_every_fault_is_documented(kind: str) -> None:
 @pytest.mark.parametrize("method", [name for name in _methods() if name not in _INNER])
 def test_every_change_of_the_fleet_is_documented(method: str) -> None:
     assert f"`{method}`" in _PAGE
+
+
+@pytest.mark.parametrize("method", [name for name in vars(AlertHands) if not name.startswith("_")])
+def test_every_hand_on_alerts_is_documented(method: str) -> None:
+    assert f"`{method}`" in _PAGE
+
+
+@pytest.mark.parametrize("setting", Settings.__dataclass_fields__)
+def test_every_setting_is_documented(setting: str) -> None:
+    assert f"`{setting}" in _PAGE

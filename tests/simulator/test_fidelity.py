@@ -108,6 +108,10 @@ def _known(recordings: Recordings) -> dict[str, Shape]:
         for key, inner in element.keys.items():
             if key in shapes[kind].keys and key not in ("alert_template", "policy"):
                 shapes[kind].keys[key] = inner
+    # One alert is written like an element of the list, and so are the elements of the short list.
+    alert = shapes["PATCH /alerts/"].element
+    assert alert is not None
+    shapes["GET /alerts/<pk>/"] = shapes["PATCH /alerts/"].keys["alerts"].element = alert
     rows = shapes["GET /software/"].element
     assert rows is not None
     shapes["GET /software/<id>/"].keys["software"] = rows.keys["software"]

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from muster.simulator import Fleet, FleetSpec, SimulatorServer
+from muster.simulator.alert_settings import AlertSettings
 from muster.simulator.clock import SimulatedClock
 from muster.simulator.dice import AgentIds
 from muster.simulator.rows import Rows
@@ -37,9 +38,13 @@ def test_any_other_text_is_no_agent_id(text: str) -> None:
     assert AgentIds(1).decode(text) is None
 
 
+def _rows(fleet: Fleet) -> Rows:
+    return Rows(fleet, AlertSettings(fleet, fleet.clock))
+
+
 def test_equal_seeds_give_equal_fleets_and_others_do_not() -> None:
     now = SimulatedClock(AT, frozen=True).now_us()
-    first, second, other = (Rows(_fleet(60, seed)) for seed in (3, 3, 4))
+    first, second, other = (_rows(_fleet(60, seed)) for seed in (3, 3, 4))
     for pk in range(1, 61):
         assert first.light(pk, now) == second.light(pk, now)
         assert first.beta(pk, now) == second.beta(pk, now)
@@ -48,7 +53,7 @@ def test_equal_seeds_give_equal_fleets_and_others_do_not() -> None:
 
 def test_twenty_agents_show_every_oddity() -> None:
     fleet = _fleet(20)
-    rows, now = Rows(fleet), fleet.clock.now_us()
+    rows, now = _rows(fleet), fleet.clock.now_us()
     agents = list(fleet)
     assert {agent.plat for agent in agents} == {"windows", "linux", "darwin"}
     assert {rows.status(agent, now) for agent in agents} == {"online", "offline", "overdue"}
@@ -76,7 +81,7 @@ def test_one_client_is_empty_and_every_agent_has_a_site() -> None:
 
 def test_a_large_fleet_keeps_one_number_an_agent() -> None:
     fleet = _fleet(100_000)
-    rows, now = Rows(fleet), fleet.clock.now_us()
+    rows, now = _rows(fleet), fleet.clock.now_us()
     assert len(fleet) == 100_000
     assert not fleet._built
     assert fleet._site_of.itemsize * len(fleet._site_of) < 1_000_000

@@ -154,11 +154,11 @@ def test_bodies_are_read_as_json_or_as_a_form(ask: Ask) -> None:
 
 
 def test_urls_that_are_not_simulated_say_so(ask: Ask) -> None:
-    answer = ask("/alerts/", "PATCH", json={})
+    answer = ask("/scripts/", "PATCH", json={})
     assert answer.status_code == 501
     assert "the simulator does not answer it" in answer.json()["detail"]
     assert ask("/clients/", "POST", json={}).status_code == 501
-    assert ask("/alerts/", user=None).status_code == 401
+    assert ask("/scripts/", user=None).status_code == 401
 
 
 def test_the_head_of_a_list(ask: Ask) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeVar
+from uuid import UUID
 
 from muster import clock
 from muster.accounts.permissions import Role
@@ -21,6 +22,7 @@ from muster.tenants.service import TenantService
 from tests.support.postgres import run_apart
 from tests.support.serving import Serving
 from tests.support.site import PASSWORD
+from tests.support.trouble import Trouble
 from tests.support.world import World
 
 T = TypeVar("T")
@@ -107,6 +109,15 @@ class House:
                 "run": str(run.run_id),
                 "missing": str(missing.asset_id),
             }
+
+        return self._with_database(make)
+
+    def trouble(self, scope: TenantScope, server: SimulatorServer, integration: str) -> dict[str, str]:
+        """Give a synced integration alerts, rules, receivers and receipts; gives the ids of one of each."""
+
+        async def make(database: Database) -> dict[str, str]:
+            world = World(database, scope, SecretBox(FixedKeys((self.key,))))
+            return await Trouble(world, server, UUID(integration)).befall()
 
         return self._with_database(make)
 

@@ -1,6 +1,6 @@
 """Every page there is, for pictures of them and for checks that hold for each."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from playwright.sync_api import Page, expect
@@ -11,6 +11,11 @@ from tests.support.chromium import Visitor
 def _planned(page: Page) -> None:
     expect(page.locator("#plan [aria-busy]")).to_have_count(0)
     expect(page.locator(".m-skeleton")).to_have_count(0)
+
+
+def _chosen(page: Page) -> None:
+    for box in page.locator("input[name=alert]").all()[:2]:
+        box.check()
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,10 @@ class Stop:
         return page
 
 
-def every_page(*, integration: str, asset: str, client: str, run: str, missing: str) -> list[Stop]:
-    """The pages of a tenant that has one of each: the ids say which."""
-    panel = f"/settings/integrations/rmm/{integration}"
+def every_page(ids: Mapping[str, str]) -> list[Stop]:
+    """The pages of a tenant that has one of each: the ids say which (`House.furnish`, `House.trouble`)."""
+    asset, client, run = ids["asset"], ids["client"], ids["run"]
+    panel = f"/settings/integrations/rmm/{ids['integration']}"
     return [
         Stop("login", "/login", login=False),
         Stop("dashboard", "/", guide=True),
@@ -42,7 +48,7 @@ def every_page(*, integration: str, asset: str, client: str, run: str, missing: 
         Stop("assets-no-result", "/assets?q=nothing+has+this+name&status=overdue"),
         Stop("asset", f"/assets/{asset}", guide=True),
         Stop("asset-history", f"/assets/{asset}/history"),
-        Stop("asset-missing", f"/assets/{missing}"),
+        Stop("asset-missing", f"/assets/{ids['missing']}"),
         Stop("missing", "/missing", guide=True),
         Stop("clients", "/clients"),
         Stop("client", f"/clients/{client}"),
@@ -56,9 +62,62 @@ def every_page(*, integration: str, asset: str, client: str, run: str, missing: 
         Stop("rmm-connection", f"{panel}/connection"),
         Stop("rmm-preview", f"{panel}/preview", act=_planned),
         Stop("rmm-disconnect", f"{panel}/disconnect"),
+        *_about_alerts(ids),
+        *_about_webhooks(ids, panel),
+        *_about_telling(ids),
         Stop("users", "/settings/users"),
         Stop("roles", "/settings/roles"),
         Stop("audit", "/audit"),
         Stop("account", "/account"),
         Stop("not-found", "/nowhere"),
+    ]
+
+
+def _about_alerts(ids: Mapping[str, str]) -> list[Stop]:
+    alert, asset = ids["alert"], ids["asset"]
+    return [
+        Stop("alerts", f"/alerts?alert={alert}&raised=within-1", guide=True),
+        Stop("alerts-all", "/alerts?status=all"),
+        Stop("alerts-chosen", "/alerts", act=_chosen),
+        Stop("alerts-no-result", "/alerts?q=nothing+has+this+name&severity=critical"),
+        Stop("alert", f"/alerts/{alert}"),
+        Stop("alert-resolve", f"/alerts/{alert}/resolve"),
+        Stop("asset-alerts", f"/assets/{asset}/alerts"),
+    ]
+
+
+def _about_webhooks(ids: Mapping[str, str], panel: str) -> list[Stop]:
+    receipts = "/settings/integrations/rmm/receipts"
+    return [
+        Stop("webhook", f"{panel}/webhook", guide=True),
+        Stop("webhook-rotate", f"{panel}/webhook/rotate"),
+        Stop("webhook-setup", f"{panel}/webhook/setup"),
+        Stop("webhook-remove", f"{panel}/webhook/setup/remove"),
+        Stop("webhook-coverage", f"{panel}/webhook/coverage"),
+        Stop("receipts", f"{panel}/receipts"),
+        Stop("receipts-replay", f"{panel}/receipts/replay?state=not_understood"),
+        Stop("receipt", f"{receipts}/{ids['receipt']}"),
+        Stop("receipt-odd", f"{receipts}/{ids['odd_receipt']}"),
+    ]
+
+
+def _about_telling(ids: Mapping[str, str]) -> list[Stop]:
+    """Who is told: rules, channels, programs."""
+    rules = f"/settings/rules/integrations/{ids['integration']}"
+    webhook = f"/settings/webhooks/{ids['subscription']}"
+    return [
+        Stop("rules-index", "/settings/rules"),
+        Stop("rules", rules),
+        Stop("rules-tried", f"{rules}?alert={ids['alert']}"),
+        Stop("rule-new", f"{rules}/new"),
+        Stop("rule", f"/settings/rules/{ids['rule']}"),
+        Stop("rule-remove", f"/settings/rules/{ids['rule']}/remove"),
+        Stop("channels", "/settings/channels"),
+        Stop("channel-mail", "/settings/channels/new/mail"),
+        Stop("channel-slack", "/settings/channels/new/slack"),
+        Stop("subscriptions", "/settings/webhooks"),
+        Stop("subscription-new", "/settings/webhooks/new"),
+        Stop("subscription", webhook),
+        Stop("delivery", f"{webhook}/deliveries/{ids['delivery']}"),
+        Stop("subscription-remove", f"{webhook}/remove"),
     ]

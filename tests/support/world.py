@@ -130,6 +130,12 @@ class World:
         assert isinstance(run, RunView)
         return run
 
+    async def alerts(self, integration_id: UUID, days: int | None = None, **options: Any) -> RunView:
+        """Sync alerts."""
+        run = await self.sync.alerts(self.scope, integration_id, days=days, **options)
+        assert isinstance(run, RunView)
+        return run
+
     async def preview(self, integration_id: UUID, mode: SyncMode = SyncMode.FULL) -> Preview:
         """What a sync of devices would do."""
         preview = await self.sync.devices(self.scope, integration_id, mode, preview=True)

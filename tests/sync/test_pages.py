@@ -67,14 +67,15 @@ async def test_the_first_sync_of_devices_is_a_full_one(site: Site, world: World,
         assert page.text("#sync-devices .m-sync-result").startswith(f"{AGENTS} unchanged, ")
 
 
-async def test_everything_asks_for_organizations_and_then_for_devices(
+async def test_everything_asks_for_organizations_then_for_devices_and_then_for_alerts(
     site: Site, world: World, mapped: UUID
 ) -> None:
     async with site.logged_in() as browser:
         await browser.post(f"{panel(mapped)}/sync")
     jobs = {job.kind: job for job in await Hands(world).jobs()}
-    assert set(jobs) == {"sync_organizations", "sync_devices"}
-    assert jobs["sync_organizations"].not_before < jobs["sync_devices"].not_before
+    assert set(jobs) == {"sync_organizations", "sync_devices", "sync_alerts"}
+    order = [jobs[kind].not_before for kind in ("sync_organizations", "sync_devices", "sync_alerts")]
+    assert order == sorted(set(order))
 
 
 async def test_a_running_sync_is_cancelled_at_a_safe_point(
@@ -147,7 +148,13 @@ async def test_the_section_stands_alone_without_scripts(site: Site, world: World
     async with site.logged_in() as browser:
         page = await browser.get(f"{panel(mapped)}/sync")
         assert page.text("h1") == "Tactical"
-        assert page.texts("#sync tbody th") == ["Clients", "Devices", "Devices, full with hardware"]
+        assert page.texts("#sync tbody th") == [
+            "Clients",
+            "Devices",
+            "Devices, full with hardware",
+            "Alerts",
+            "Alerts, backfill with resolved ones",
+        ]
         assert page.text("#sync-devices .m-sync-result") == "Not yet synced"
         assert "created" in page.text("#sync-organizations .m-sync-result")
 

@@ -34,6 +34,11 @@ PUBLIC = {
     "GET /setup",
     "POST /setup",
     "POST /theme",
+    # Servers call here; the secret in the header is their login.
+    "POST /api/webhooks/{provider:str}",
+    "POST /api/webhooks/{provider:str}/{endpoint:str}",
+    "GET /api/webhooks/{provider:str}",
+    "GET /api/webhooks/{provider:str}/{endpoint:str}",
 }
 # Addresses that the framework adds around the description of the API, to say that nothing is there.
 OF_THE_FRAMEWORK = {"/api", "/api/{path:str}"}
@@ -48,6 +53,8 @@ FORM = {
     "every": "60",
     "agent": NOBODY,
     "contact": NOBODY,
+    "days": "3",
+    "note": "Walked",
 }
 
 
@@ -157,6 +164,7 @@ KNOWN_IDS = (
     "client_id",
     "contact_id",
     "organization",
+    "receipt_id",
     "run_id",
     "user_id",
     "session_id",

@@ -57,6 +57,27 @@ ENTRIES: Sequence[Entry] = (
         "/settings/integrations",
         Permission.SETTINGS_READ,
     ),
+    Entry(
+        "Alert rules",
+        "What is done when an alert comes: notify, send a webhook, suppress.",
+        "filter",
+        f"{_SETTINGS}/rules",
+        Permission.SETTINGS_READ,
+    ),
+    Entry(
+        "Notifications",
+        "Channels that rules can tell: mail, Slack, Teams and others.",
+        "bell-ringing",
+        f"{_SETTINGS}/channels",
+        Permission.SETTINGS_READ,
+    ),
+    Entry(
+        "Webhooks",
+        "Other programs that are told of events.",
+        "send",
+        f"{_SETTINGS}/webhooks",
+        Permission.SETTINGS_READ,
+    ),
     Entry("Users", "Who may log in, and in which role.", "users", _USERS, Permission.USER_MANAGE),
     Entry(
         "Roles",

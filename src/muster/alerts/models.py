@@ -28,9 +28,11 @@ class Alert(TenantOwned, Base):
     `dedup_key` tells one problem of one device from another: alerts with the same key follow each other, and
     `previous_alert_id` is the one before. `confirmed`: read from the server, not only told by a webhook.
     `status` is active, acknowledged, snoozed, resolved or pruned (gone from the server). `opened_at` is the
-    server's moment, `first_seen_at` and `last_seen_at` ours, `occurrences` how often it was raised.
+    server's moment, `first_seen_at` and `last_seen_at` ours, `occurrences` how often it was raised, the last
+    time at `raised_at`.
     `suppressed`: by a rule; it is listed, and nobody is told. `write_back` is {verb, state, at, message}: how
-    what a person did stands with the server. `delivered_at` is when the server's own webhook for it ran.
+    what a person did stands with the server. `delivered_at` is when the server's own webhook for it ran;
+    `webhook_at` since when one is under way: it told us of the alert, and the server has not noted that yet.
     """
 
     __tablename__ = "rmm_alerts"
@@ -40,8 +42,10 @@ class Alert(TenantOwned, Base):
         ForeignKeyConstraint(["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"]),
         UniqueConstraint("tenant_id", "integration_id", "external_alert_id"),
         Index(None, "tenant_id", "integration_id", "status"),
-        Index(None, "tenant_id", "status", "last_seen_at"),
-        Index(None, "tenant_id", "last_seen_at"),
+        # The figures of every page are read from this one alone.
+        Index(None, "tenant_id", "status", "severity", "suppressed"),
+        Index(None, "tenant_id", "status", "raised_at"),
+        Index(None, "tenant_id", "raised_at"),
         Index(None, "tenant_id", "asset_id"),
         Index(None, "tenant_id", "client_id"),
         Index(None, "tenant_id", "integration_id", "dedup_key"),
@@ -75,6 +79,7 @@ class Alert(TenantOwned, Base):
     opened_at: Mapped[datetime | None]
     first_seen_at: Mapped[datetime | None]
     last_seen_at: Mapped[datetime | None]
+    raised_at: Mapped[datetime | None]
     occurrences: Mapped[int] = mapped_column(default=1, server_default=text("1"))
     acknowledged_at: Mapped[datetime | None]
     acknowledged_by: Mapped[str | None]
@@ -83,6 +88,7 @@ class Alert(TenantOwned, Base):
     resolved_by: Mapped[str | None]
     delivered_at: Mapped[datetime | None]
     delivery_code: Mapped[int | None]
+    webhook_at: Mapped[datetime | None]
     write_back: Mapped[dict[str, Any] | None]
     content_hash: Mapped[str | None]
     raw: Mapped[dict[str, Any] | None]
@@ -133,8 +139,8 @@ class AlertRule(TenantOwned, Base):
 
 
 class AlertNotice(TenantOwned, Base):
-    """One message about an alert to one channel: `state` is waiting, sent or failed. Sent at most once for
-    an alert's occurrence, whatever process dies.
+    """One message about an alert to one channel: `state` is waiting, sending, sent or failed. Each channel is
+    told once of an alert's occasion; twice, and it is said so, when a process died while it sent.
     """
 
     __tablename__ = "rmm_alert_notices"

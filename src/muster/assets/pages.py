@@ -107,7 +107,8 @@ async def asset_page(
     async with database.read(actor.scope) as session:
         sheet = await SheetService(session, actor.scope, secrets).sheet(asset_id, limit=_RECENT_CHANGES)
         tabs = await _tabs(session, actor, frame, sheet)
-    return await _page(actor, frame, "assets/overview.html", sheet, tabs, tab="")
+    cards = await frame.filled("asset-overview", asset_id)
+    return await _page(actor, frame, "assets/overview.html", sheet, tabs, tab="", cards=cards)
 
 
 @get("/assets/{asset_id:uuid}/{tab:str}", guards=[needs(Permission.ASSET_READ)])

@@ -16,7 +16,6 @@ from muster.assets.missing.service import MissingService
 from muster.assets.service import AssetService
 from muster.clients.service import ClientService
 from muster.encryption import SecretBox
-from muster.errors import NotFound
 from muster.integrations import directory
 from muster.integrations.schemas import IntegrationView
 from muster.mappings.missing.service import AbsenceService
@@ -84,9 +83,4 @@ class SheetService:
 def _device_url(row: AssetRow, integration: IntegrationView | None) -> str | None:
     if integration is None or row.external_entity_id is None:
         return None
-    try:
-        provider = registry.get(integration.provider)
-    except NotFound:
-        # A provider that is no longer installed knows no addresses.
-        return None
-    return provider.device_url(integration.instance_url, row.external_entity_id)
+    return registry.device_url(integration.provider, integration.instance_url, row.external_entity_id)

@@ -16,6 +16,9 @@ from muster import clock, encryption
 from muster.accounts.commands import commands as user_commands
 from muster.accounts.commands import setup_token
 from muster.accounts.models import SetupToken, User, UserSession
+from muster.alerts import jobs as alert_jobs
+from muster.alerts import subscribers as alert_subscribers
+from muster.alerts.commands import commands as alert_commands
 from muster.alerts.models import Alert, AlertChange, AlertNotice, AlertRule
 from muster.alerts.service import AlertService
 from muster.assets.commands import commands as asset_commands
@@ -27,6 +30,7 @@ from muster.assets.missing.service import MissingService
 from muster.assets.models import Asset
 from muster.assets.service import AssetService
 from muster.audit.models import AuditEntry
+from muster.bootstrap import inbound, outbound
 from muster.clients.commands import commands as client_commands
 from muster.clients.models import Client, Contact
 from muster.clients.types import ClientFigures, ClientNeighbours
@@ -65,10 +69,12 @@ from muster.schedules.service import schedules_of
 from muster.settings import Settings, make_data_dir
 from muster.simulator.commands import simulator_app
 from muster.sync import jobs as sync_jobs
+from muster.sync import refreshes
 from muster.sync import upkeep as sync_upkeep
 from muster.sync.commands import run_commands, sync_commands
 from muster.sync.gauges import SyncGauges
 from muster.sync.models import SyncRun
+from muster.sync.refreshes import Refresher
 from muster.sync.service import SyncService
 from muster.tenancy import TenantScope
 from muster.tenants.commands import commands as tenant_commands
@@ -196,7 +202,10 @@ def command_groups() -> Sequence[typer.Typer]:
         run_commands,
         job_commands,
         asset_commands,
+        alert_commands,
+        *inbound.command_groups(),
         event_commands,
+        *outbound.command_groups(),
         simulator_app,
     )
 
@@ -280,6 +289,7 @@ def sealed_columns() -> Sequence[SealedColumn]:
             ("integration_id", "name"),
             _credential_name,
         ),
+        *outbound.sealed_columns(),
     )
 
 
@@ -328,13 +338,17 @@ def job_handlers(application: Application) -> Mapping[str, Handler]:
     sync = SyncService(application.database, application.secrets, connector, application.settings)
     return {
         **sync_jobs.job_handlers(sync),
+        **refreshes.job_handlers(Refresher(application.database, application.secrets, sync)),
         **schedule_jobs.job_handlers(application.database, application.secrets, connector),
+        **alert_jobs.job_handlers(application.database, connector),
+        **inbound.job_handlers(application.database, application.secrets, connector, application.settings),
+        **outbound.job_handlers(application.database, application.secrets, application.settings),
     }
 
 
 def subscribers() -> Sequence[Subscriber]:
-    """Who hears of events inside of Muster. The first rooms that listen bring alerts and webhooks."""
-    return ()
+    """Who hears of events inside of Muster."""
+    return (*alert_subscribers.subscribers(), *outbound.subscribers())
 
 
 def fleet_sampler(application: Application) -> FleetSampler:
@@ -344,7 +358,7 @@ def fleet_sampler(application: Application) -> FleetSampler:
 
 def metric_sources() -> Sequence[MetricSource]:
     """Each room's numbers for Prometheus."""
-    return (schedule_gauges, job_gauges, SyncGauges())
+    return (schedule_gauges, job_gauges, inbound.GAUGES, SyncGauges())
 
 
 DoctorCheck = Callable[[Application], Awaitable[Sequence[Finding]]]
@@ -352,7 +366,7 @@ DoctorCheck = Callable[[Application], Awaitable[Sequence[Finding]]]
 
 def doctor_checks() -> Sequence[DoctorCheck]:
     """What the rooms have `muster doctor` look at, once the application can be opened."""
-    rooms = (schedule_upkeep, job_upkeep, sync_upkeep, event_upkeep)
+    rooms = (schedule_upkeep, job_upkeep, sync_upkeep, inbound.UPKEEP, event_upkeep)
     return [_on_database(room.examine) for room in rooms]
 
 

@@ -59,6 +59,7 @@ async def reseal(session: AsyncSession, columns: Sequence[SealedColumn], box: Se
 async def rows(session: AsyncSession, column: SealedColumn) -> AsyncIterator[dict[str, Any]]:
     """Each sealed value of a column with its key, all tenants."""
     names = ("tenant_id", *column.key, column.column)
-    result = await session.stream(sa.select(*(column.table.c[name] for name in names)))
+    wanted = sa.select(*(column.table.c[name] for name in names))
+    result = await session.stream(wanted.where(column.table.c[column.column].is_not(None)))
     async for row in result:
         yield dict(zip(names, row, strict=True))

@@ -199,6 +199,14 @@ class ServerClient:
             await self._sleep(pause)
         raise AssertionError("the last attempt returns or raises")
 
+    async def post(self, path: str, content: bytes, *, headers: Mapping[str, str], keep: int) -> Answer:
+        """Send these very bytes, once, and read no more than `keep` bytes of what is answered; EgressError
+        when there is no answer.
+        """
+        timeout = httpx2.Timeout(self._policy.read_timeout, connect=self._policy.connect_timeout, pool=None)
+        request = self._http.build_request("POST", path, content=content, headers=headers, timeout=timeout)
+        return await self._once(request, path, keep, 0, cut_short=True)
+
     def _backoff(self, attempt: int) -> float:
         return self._jitter() * min(self._policy.backoff_cap, self._policy.backoff_base * 2.0**attempt)
 
@@ -213,13 +221,15 @@ class ServerClient:
             return self._backoff(attempt)
         return None
 
-    async def _once(self, request: httpx2.Request, path: str, bound: int, attempt: int) -> Answer:
+    async def _once(
+        self, request: httpx2.Request, path: str, bound: int, attempt: int, *, cut_short: bool = False
+    ) -> Answer:
         async with self._limited():
             started = time.monotonic()
             self._meter.requests += 1
             try:
                 async with asyncio.timeout(self._policy.call_timeout):
-                    answer = await self._exchange(request, path, bound, started)
+                    answer = await self._exchange(request, path, bound, started, cut_short=cut_short)
             except TimeoutError as late:
                 self._report(request, path, attempt, started, error=TimedOut.code)
                 raise TimedOut(
@@ -231,15 +241,21 @@ class ServerClient:
         self._report(request, path, attempt, started, status=answer.status, bytes=len(answer.body))
         return answer
 
-    async def _exchange(self, request: httpx2.Request, path: str, bound: int, started: float) -> Answer:
+    async def _exchange(
+        self, request: httpx2.Request, path: str, bound: int, started: float, *, cut_short: bool
+    ) -> Answer:
         response = await self._http.send(request, stream=True)
         peer = _peer(response)
         body = bytearray()
         try:
             async for part in response.aiter_bytes():
                 body += part
-                if len(body) > bound:
+                if len(body) <= bound:
+                    continue
+                if not cut_short:
                     raise BodyTooLarge(f"{request.url.host} sent more than {bound:,} bytes for {path}.")
+                del body[bound:]
+                break
         except httpx2.DecodingError as broken:
             raise BrokenOff(f"{request.url.host} sent a body that cannot be unpacked.") from broken
         finally:

@@ -22,13 +22,14 @@ MEBIBYTE = 1024 * 1024
 class EgressPolicy:
     """An operator's rules for outgoing requests. Times in seconds, sizes in bytes.
 
-    With no `allowed_networks`, public, private and loopback addresses may be reached. With some, only
-    those, and public ones too where `allow_public` says so. Link-local (cloud metadata), multicast,
+    With no `allowed_networks`, public, private and loopback addresses may be reached. With some, or without
+    `allow_private`, only those, and public ones too where `allow_public` says so. Link-local (cloud metadata), multicast,
     unspecified and reserved addresses are never reached.
     """
 
     allowed_networks: tuple[Network, ...] = ()
     allow_public: bool = True
+    allow_private: bool = True
     ca_file: Path | None = None
     connect_timeout: float = 10.0
     read_timeout: float = 30.0
@@ -50,7 +51,7 @@ class EgressPolicy:
         for inner in _embedded(address):
             if (reason := self.refusal(inner)) is not None:
                 return f"it leads to {inner}: {reason}"
-        if not self.allowed_networks:
+        if not self.allowed_networks and self.allow_private:
             return None
         if any(address in network for network in self.allowed_networks):
             return None

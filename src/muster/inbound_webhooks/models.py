@@ -65,8 +65,9 @@ class WebhookReceipt(TenantOwned, Base):
 class WebhookEndpoint(TenantOwned, Base):
     """An integration's webhook: how it is used, and what was made for it on the server.
 
-    `objects` is a WebhookObjects, `drift` the steps that the last look found missing, `checked_at` its
-    moment. `refused` counts calls with a wrong secret or none since `refused_since`.
+    `objects` is a WebhookObjects, `target_url` the address that they call, `drift` what the last look found
+    (a SetupDrift), `checked_at` its moment. `refused` counts calls with a wrong secret or none since
+    `refused_since`.
     """
 
     __tablename__ = "webhook_endpoints"
@@ -81,5 +82,6 @@ class WebhookEndpoint(TenantOwned, Base):
     refused_since: Mapped[datetime | None]
     last_refused_at: Mapped[datetime | None]
     objects: Mapped[dict[str, Any]]
+    target_url: Mapped[str | None]
     drift: Mapped[dict[str, Any] | None]
     checked_at: Mapped[datetime | None]

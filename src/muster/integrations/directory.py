@@ -13,6 +13,9 @@ from muster.integrations.repository import DirectoryRepository, IntegrationRepos
 from muster.integrations.schemas import IntegrationView, view_of
 from muster.tenancy import TenantScope
 
+# Far more than a tenant has.
+_MOST = 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Standing:
@@ -22,6 +25,7 @@ class Standing:
 
     scope: TenantScope
     integration_id: UUID
+    provider: str
     connected: bool
     healthy: bool
 
@@ -38,6 +42,7 @@ class IntegrationDirectory:
             Standing(
                 TenantScope(row["tenant_id"]),
                 row["integration_id"],
+                row["provider"],
                 connected=row["is_active"],
                 healthy=row["is_active"] and row["sync_error"] is None,
             )
@@ -53,3 +58,9 @@ async def views(
     rows = await repository.by_ids(integration_ids)
     credentials = await repository.credentials([row.integration_id for row in rows])
     return {row.integration_id: view_of(row, credentials[row.integration_id]) for row in rows}
+
+
+async def ids_of_provider(session: AsyncSession, scope: TenantScope, provider: str) -> Sequence[UUID]:
+    """The tenant's integrations with servers of one provider."""
+    listed = await IntegrationRepository(session, scope).listed(limit=_MOST)
+    return [integration.integration_id for integration in listed if integration.provider == provider]

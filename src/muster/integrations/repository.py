@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, func, select
+from sqlalchemy import ColumnElement, RowMapping, and_, case, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
@@ -62,6 +62,34 @@ class IntegrationRepository(TenantRepository):
         )
         return (await self.session.scalars(statement, execution_options={"populate_existing": True})).all()
 
+    async def doors(
+        self, provider: str, integration_id: UUID | None, names: Collection[str]
+    ) -> Sequence[RowMapping]:
+        """The tenant's integrations of a provider (or the one of this id), a row for each credential, sealed
+        ones of these names in it; one statement, for it is asked at each webhook.
+        """
+        statement = (
+            select(
+                Integration.integration_id,
+                Integration.is_active,
+                Integration.connected_at,
+                Credential.name,
+                case((Credential.name.in_(names), Credential.sealed), else_=None).label("sealed"),
+            )
+            .outerjoin(
+                Credential,
+                and_(
+                    Credential.tenant_id == Integration.tenant_id,
+                    Credential.integration_id == Integration.integration_id,
+                ),
+            )
+            .where(Integration.tenant_id == self.scope.tenant_id, Integration.provider == provider)
+            .order_by(Integration.integration_id)
+        )
+        if integration_id is not None:
+            statement = statement.where(Integration.integration_id == integration_id)
+        return (await self.session.execute(statement)).mappings().all()
+
     async def credentials(self, integration_ids: Sequence[UUID]) -> dict[UUID, list[Credential]]:
         """The credentials of each of the given integrations, by name."""
         statement = (
@@ -90,6 +118,7 @@ class DirectoryRepository:
         statement = select(
             Integration.tenant_id,
             Integration.integration_id,
+            Integration.provider,
             Integration.is_active,
             Integration.sync_error,
         )

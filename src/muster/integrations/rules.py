@@ -14,8 +14,11 @@ from muster.providers.contract import ConnectionSettings, Provider, ProviderMani
 
 SESSION_TOKEN = "session_token"  # noqa: S105 - the name of a credential
 WEBHOOK_SECRET = "webhook_secret"  # noqa: S105 - the name of a credential
+# The one before, which holds for a while after a rotation.
+WEBHOOK_SECRET_PREVIOUS = "webhook_secret_previous"  # noqa: S105 - the name of a credential
+WEBHOOK_SECRETS = frozenset({WEBHOOK_SECRET, WEBHOOK_SECRET_PREVIOUS})
 # Kept beside what a person typed; never part of the settings a provider validates.
-OWN_CREDENTIALS = frozenset({SESSION_TOKEN, WEBHOOK_SECRET})
+OWN_CREDENTIALS = WEBHOOK_SECRETS | {SESSION_TOKEN}
 # People choose these, or they are short: their last four characters would help to guess the rest.
 _NEVER_SHOWN = frozenset({"password", "totp_secret", SESSION_TOKEN})
 

@@ -11,7 +11,7 @@ import msgspec
 
 from muster.errors import NotFound
 from muster.integrations.models import Credential, Integration
-from muster.integrations.rules import OWN_CREDENTIALS, SESSION_TOKEN
+from muster.integrations.rules import OWN_CREDENTIALS, SESSION_TOKEN, WEBHOOK_SECRET_PREVIOUS
 from muster.integrations.types import State, state_of
 from muster.providers import registry
 from muster.providers.contract import (
@@ -198,7 +198,7 @@ def view_of(row: Integration, credentials: Sequence[Credential]) -> IntegrationV
         credentials=[
             CredentialView(name=c.name, last_four=c.last_four, updated_at=c.updated_at)
             for c in credentials
-            if c.name != SESSION_TOKEN
+            if c.name not in (SESSION_TOKEN, WEBHOOK_SECRET_PREVIOUS)
         ],
         last_sync_at=row.last_sync_at,
         last_full_sync_at=row.last_full_sync_at,

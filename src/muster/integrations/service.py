@@ -22,7 +22,7 @@ from muster.integrations import rules
 from muster.integrations.credentials import CredentialVault
 from muster.integrations.models import Integration
 from muster.integrations.repository import IntegrationRepository
-from muster.integrations.rules import OWN_CREDENTIALS, SESSION_TOKEN, WEBHOOK_SECRET
+from muster.integrations.rules import OWN_CREDENTIALS, SESSION_TOKEN, WEBHOOK_SECRETS
 from muster.integrations.schemas import IntegrationView, StoredConnection, last_check, view_of
 from muster.naming import as_id, clean_name, name_key
 from muster.providers import registry
@@ -127,7 +127,7 @@ class IntegrationService:
         if reached[0] != reached[1] or stored.secrets != new.secrets:
             # What was said about the old address or credentials no longer holds.
             values |= {"is_active": False, "server_facts": {}, "sync_error": None}
-            gone = {c.name for c in credentials} - {WEBHOOK_SECRET, *new.secrets}
+            gone = {c.name for c in credentials} - WEBHOOK_SECRETS - new.secrets.keys()
             await self._vault.forget(row.integration_id, gone)
             changed = {name: s for name, s in new.secrets.items() if stored.secrets.get(name) != s}
             await self._vault.seal(row.integration_id, changed, at)
@@ -159,13 +159,13 @@ class IntegrationService:
         return await self._repository.total()
 
     async def disconnect(self, reference: str | UUID) -> IntegrationView:
-        """Delete every credential but the webhook secret and make it inactive.
+        """Delete every credential but the webhook's secrets and make it inactive.
 
         The address, mappings, assets and alerts stay, and so does the webhook's door. Ending the session
         on the server is `Connector.disconnect`'s part.
         """
         row = await self._find(reference, for_update=True)
-        names = [c.name for c in await self._vault.of(row) if c.name != WEBHOOK_SECRET]
+        names = [c.name for c in await self._vault.of(row) if c.name not in WEBHOOK_SECRETS]
         await self._vault.forget(row.integration_id, names)
         gone = {"is_active": False, "connected_at": None, "sync_error": None, "last_check": None}
         await self._change(row.integration_id, {**gone, "updated_at": clock.now()})

@@ -80,6 +80,27 @@ class JobService:
             return JobTicket(found.job_id, joined=True)
         raise Conflict("This job cannot be asked for just now.", remedy="Try again.", code="busy")
 
+    async def request_anew(
+        self,
+        kind: str,
+        dedup_key: str,
+        payload: Mapping[str, Any],
+        *,
+        lane: str | None = None,
+        not_before: datetime | None = None,
+    ) -> JobTicket:
+        """Ask for a job that begins after the caller's transaction, for what that writes. One that waits is
+        joined; behind one that has begun, and may have looked already, another waits.
+        """
+        key = dedup_key
+        for _ in range(_TRIES):
+            ticket = await self.request(kind, key, payload, lane=lane, not_before=not_before)
+            # Writing to its row keeps a worker from taking it before this transaction ends.
+            if not ticket.joined or await self._set(ticket.job_id, JobState.REQUESTED, {"lane": lane}):
+                return ticket
+            key = f"{dedup_key}:{ticket.job_id}"
+        raise Conflict("This job cannot be asked for just now.", remedy="Try again.", code="busy")
+
     async def cancel(self, job_id: UUID) -> JobView:
         """End a job: at once while it waits, between two of its chunks while it runs; nothing when it has
         ended. NotFound when this tenant has none with that id.

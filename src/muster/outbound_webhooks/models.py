@@ -14,7 +14,8 @@ from muster.db.types import SECRET, Base, JsonType, TenantOwned, new_id, of_tena
 
 class WebhookSubscription(TenantOwned, Base):
     """Somebody who wants to hear of events at `url`. `event_types` empty: none but those a rule sends him.
-    `disabled_at` with its reason: switched off by a person, or by Muster after long failure.
+    `disabled_at` with its reason: switched off by a person, or by Muster after long failure. `failures` are
+    the failed tries since `failing_since`.
     """
 
     __tablename__ = "webhook_subscriptions"
@@ -31,6 +32,7 @@ class WebhookSubscription(TenantOwned, Base):
     disabled_at: Mapped[datetime | None]
     disabled_reason: Mapped[str | None]
     failing_since: Mapped[datetime | None]
+    failures: Mapped[int] = mapped_column(default=0)
     last_success_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     updated_at: Mapped[datetime]
@@ -38,7 +40,8 @@ class WebhookSubscription(TenantOwned, Base):
 
 class WebhookDelivery(TenantOwned, Base):
     """One event on its way to one subscription: `state` is waiting, delivered, failed (given up) or dropped.
-    `answer` is the beginning of what the other side said.
+    `requested_at` is when the day began that it has to succeed in. `answer` is the beginning of what the
+    other side said.
     """
 
     __tablename__ = "webhook_deliveries"
@@ -69,6 +72,7 @@ class WebhookDelivery(TenantOwned, Base):
     state: Mapped[str]
     attempts: Mapped[int]
     next_attempt_at: Mapped[datetime | None]
+    requested_at: Mapped[datetime]
     last_attempt_at: Mapped[datetime | None]
     delivered_at: Mapped[datetime | None]
     status_code: Mapped[int | None]

@@ -159,7 +159,9 @@ class WebhookProvider(Protocol):
 
 
 class WebhookTarget(msgspec.Struct, frozen=True, kw_only=True):
-    """Where and how the server shall call us. `secret` is in clear: it lives in memory only."""
+    """Where and how the server shall call us. `label` is what everything that is made is named with: no other
+    target of the same server has it, and it never changes. `secret` is in clear: it lives in memory only.
+    """
 
     url: str
     secret: str
@@ -193,10 +195,13 @@ class WebhookStep(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class WebhookPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """What is there and what would be done; no steps: all is as it should be."""
+    """What is there and what would be done; no steps: all is as it should be. `lacking` names the server's
+    permissions that the steps need and the credentials do not have.
+    """
 
     objects: WebhookObjects
     steps: tuple[WebhookStep, ...]
+    lacking: tuple[str, ...] = ()
 
 
 class WebhookTest(msgspec.Struct, frozen=True, kw_only=True):
@@ -234,20 +239,23 @@ class WebhookConnection(Protocol):
     """
 
     async def plan_webhook(self, target: WebhookTarget, objects: WebhookObjects) -> WebhookPlan:
-        """Compare the server with what the target needs; nothing is changed."""
+        """Compare the server with what the target needs; nothing is changed. The plan's objects are what
+        set-up begins with, `previous` included: kept before it, they outlive a crash in the middle of it.
+        """
 
     async def set_up_webhook(
         self, target: WebhookTarget, objects: WebhookObjects, *, replace: bool = False
     ) -> WebhookObjects:
-        """Make or mend what the target needs; what is right already is left alone. Unless `replace`, nothing
-        that the server's owner made is taken the place of: ProviderConfigurationError `would_replace` then.
+        """Make or mend what the target needs; what is right already is left alone, and what an earlier try
+        left there under the target's label is taken over. Unless `replace`, nothing that the server's owner
+        made is taken the place of: ProviderConfigurationError `would_replace` then.
         """
 
-    async def plan_webhook_removal(self, objects: WebhookObjects) -> Sequence[WebhookStep]:
-        """What removing would do; nothing is changed."""
+    async def plan_webhook_removal(self, label: str, objects: WebhookObjects) -> Sequence[WebhookStep]:
+        """What removing would do; nothing is changed. `label` is the target's."""
 
-    async def remove_webhook(self, objects: WebhookObjects) -> None:
-        """Take away what Muster made, and nothing else; what is gone already is no error."""
+    async def remove_webhook(self, label: str, objects: WebhookObjects) -> None:
+        """Take away what Muster made under the label, and nothing else; what is gone already is no error."""
 
     async def test_webhook(self, target: WebhookTarget, objects: WebhookObjects) -> WebhookTest:
         """Have the server send its own test to us now."""

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import cast
 
 from muster.errors import NotFound
-from muster.providers.contract import Provider
+from muster.providers.contract import Capability, Provider
 
 # key -> "module:attribute" of the Provider; imported when first asked for.
 BUILT_IN: dict[str, str] = {
@@ -46,3 +46,26 @@ def get(key: str) -> Provider:
 def all() -> tuple[Provider, ...]:  # noqa: A001 - read as registry.all()
     """Every provider, by key."""
     return tuple(get(key) for key in sorted({*BUILT_IN, *_registered}))
+
+
+def display_names() -> dict[str, str]:
+    """What each kind of provider is called, by key."""
+    return {provider.manifest.key: provider.manifest.display_name for provider in all()}
+
+
+def capabilities(key: str) -> frozenset[Capability]:
+    """What the provider with this key can do; nothing when there is none (any more)."""
+    try:
+        return get(key).manifest.capabilities
+    except NotFound:
+        return frozenset()
+
+
+def device_url(key: str, instance_url: str, external_id: str) -> str | None:
+    """Where a person finds a device on a server; None when the address does not tell, or the provider is
+    no longer installed.
+    """
+    try:
+        return get(key).device_url(instance_url, external_id)
+    except NotFound:
+        return None

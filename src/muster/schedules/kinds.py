@@ -4,12 +4,15 @@ bootstrap.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from muster.errors import InvalidInput
+from muster.providers import registry
+from muster.providers.contract import Capability
 from muster.schedules.types import JobOrder, ScheduleKind
 
-DEVICES_REFRESH, DEVICES_FULL = "devices_refresh", "devices_full"
+DEVICES_REFRESH, DEVICES_FULL, ALERTS = "devices_refresh", "devices_full", "alerts"
+WEBHOOK = "webhook"
 # In place of a sync, while an integration is paused.
 CHECK = JobOrder("check_integration")
 
@@ -38,6 +41,26 @@ KINDS: Mapping[str, ScheduleKind] = {
             most=1440,
             order=_devices("incremental"),
         ),
+        ScheduleKind(
+            name=ALERTS,
+            title="Alerts",
+            minutes=10,
+            least=5,
+            most=1440,
+            order=JobOrder("sync_alerts"),
+            needs=Capability.ALERTS,
+            apart=True,
+        ),
+        ScheduleKind(
+            name=WEBHOOK,
+            title="Check of the webhook",
+            minutes=1440,
+            least=1440,
+            most=10_080,
+            order=JobOrder("check_webhook"),
+            needs=Capability.WEBHOOK,
+            apart=True,
+        ),
     )
 }
 
@@ -52,8 +75,16 @@ def get(name: str) -> ScheduleKind:
     return kind
 
 
+def offered(provider: str) -> Sequence[ScheduleKind]:
+    """The kinds that an integration of this provider can have."""
+    able = registry.capabilities(provider)
+    return [kind for kind in KINDS.values() if kind.needs is None or kind.needs in able]
+
+
 def tried_by(sync_type: str, mode: str) -> tuple[str, ...]:
     """The kinds whose work a sync of this type and mode does."""
+    if sync_type == "alerts":
+        return (ALERTS,)
     if sync_type != "devices":
         return ()
     return {"full": (DEVICES_FULL, DEVICES_REFRESH), "incremental": (DEVICES_REFRESH,)}.get(mode, ())

@@ -46,6 +46,7 @@ _LOGIN_CODES = frozenset({"invalid_credentials", "totp_required"})
 _WITHOUT_LOGIN = frozenset({"api_key"})
 # Nothing was learned about the server.
 _SAYS_NOTHING = frozenset({"busy", "cancelled", "internal", "interrupted", "lease_lost", "not_found"})
+_NOT_PERMITTED = "permission_missing"
 _PERSON_ONLY = frozenset({"disconnected", "key_missing"})
 
 
@@ -54,13 +55,17 @@ class Failure(StrEnum):
 
     TRANSIENT = "transient"
     CONFIGURATION = "configuration"
+    APART = "apart"
     NONE = "none"
 
 
-def classify(code: str) -> Failure:
+def classify(code: str, *, apart: bool = False) -> Failure:
     """What an error's code means. An unknown one is taken for transient: it is tried again, ever more
-    rarely, which is right for most and harmless for the rest.
+    rarely, which is right for most and harmless for the rest. `apart`: what was tried takes a permission of
+    its own, and everything else goes on without it.
     """
+    if apart and code == _NOT_PERMITTED:
+        return Failure.APART
     if code in CONFIGURATION_CODES:
         return Failure.CONFIGURATION
     return Failure.NONE if code in _SAYS_NOTHING else Failure.TRANSIENT
@@ -97,6 +102,11 @@ def retry_delay(failures: int, minutes: int, retry_after: float | None = None) -
     doubled = 1 << min(max(failures - 1, 0), 10)
     delay = min(base * doubled, LONGEST_RETRY)
     return max(delay, asked_pause(retry_after))
+
+
+def is_put_off(next_run_at: datetime | None, minutes: int, now: datetime) -> bool:
+    """Whether a schedule of `minutes` waits longer than it does by itself."""
+    return next_run_at is not None and next_run_at - now > timedelta(minutes=2 * minutes)
 
 
 def asked_pause(retry_after: float | None) -> timedelta:

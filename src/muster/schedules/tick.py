@@ -109,7 +109,7 @@ class ScheduleTicker:
             }
         for standing in changed:
             state = states.get((standing.scope.tenant_id, standing.integration_id))
-            lacking = standing.connected and (state is None or state["schedules"] < len(kinds.KINDS))
+            lacking = standing.connected and (state is None or state["schedules"] < _expected(standing))
             if lacking or (state is not None and state["paused"]):
                 await self._look_at(standing, lacking=lacking)
         self._looked = now
@@ -120,6 +120,10 @@ class ScheduleTicker:
             if lacking:
                 await service.ensure(standing.integration_id)
             await service.reconsider(standing.integration_id)
+
+
+def _expected(standing: Standing) -> int:
+    return len(kinds.offered(standing.provider))
 
 
 def _chunks(rows: Sequence[Due]) -> Iterator[Sequence[Due]]:

@@ -9,8 +9,12 @@ from urllib.parse import urlsplit
 from uuid import UUID
 
 from muster.integrations.schemas import IntegrationView
-from muster.providers.contract import ProviderErrorInfo
+from muster.providers.contract import Capability, ProviderErrorInfo
 from muster.tenancy import TenantScope
+
+# What asks for syncs, as their runs say it, without a person who waits for the result.
+BY_SCHEDULE, BY_ALERT = "schedule", "webhook"
+BY_ITSELF = frozenset({BY_SCHEDULE, BY_ALERT})
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class JobOrder:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ScheduleKind:
     """Something that is done again and again for each integration: every `minutes` by default, `least` to
-    `most` by choice. `covers` names kinds whose work this one does as well.
+    `most` by choice. `covers` names kinds whose work this one does as well. `needs` is what a provider has
+    to be able to do for it. `apart`: it takes a permission of its own, and lacking that stops it alone.
     """
 
     name: str
@@ -34,6 +39,8 @@ class ScheduleKind:
     most: int
     order: JobOrder
     covers: frozenset[str] = frozenset()
+    needs: Capability | None = None
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -24,7 +24,10 @@ READING = frozenset(
         *("can_view_core_settings", "can_view_customfields"),
     }
 )
-WRITING = READING | {"can_edit_agent", "can_manage_clients", "can_manage_sites", "can_manage_winupdates"}
+WRITING = READING | {
+    *("can_edit_agent", "can_edit_core_settings", "can_manage_alerts", "can_manage_alerttemplates"),
+    *("can_manage_clients", "can_manage_sites", "can_manage_winupdates", "can_run_urlactions"),
+}
 
 
 @dataclass(slots=True)

@@ -4,7 +4,18 @@ import asyncio
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from muster.simulator import agents_api, auth, beta, clients, core, unsimulated
+from muster.simulator import (
+    agents_api,
+    alert_templates,
+    alerts_api,
+    auth,
+    beta,
+    clients,
+    core,
+    unsimulated,
+    url_action_runs,
+    url_actions,
+)
 from muster.simulator.access import authenticate
 from muster.simulator.faults import Fault
 from muster.simulator.http import HTML, Refusal, Request, Response, not_found_page, page, refuse, server_error
@@ -31,7 +42,8 @@ _BAD_GATEWAY = (
 
 def _table() -> Routes:
     routes = Routes()
-    for family in (core, auth, clients, agents_api, beta, unsimulated):
+    own = (core, auth, clients, agents_api, beta, alerts_api, alert_templates, url_actions, url_action_runs)
+    for family in (*own, unsimulated):
         family.register(routes)
     return routes
 
@@ -63,6 +75,10 @@ class SimulatorApp:
         with self.state.fleet.lock:
             response = self._injected(hits) or self._answer(request, hits)
             date = self.state.clock.http_date()
+        if response.later is not None:
+            headers = response.headers
+            response = await asyncio.to_thread(response.later)
+            response.headers = headers | response.headers
         if request.method == "HEAD":
             response.body = b""
         self._remember(request, response, user)

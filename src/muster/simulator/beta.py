@@ -102,7 +102,8 @@ def _agent_permission(call: Call) -> bool:
     return True
 
 
-def _row(which: Client) -> dict[str, Any]:
+def plain_row(which: Client) -> dict[str, Any]:
+    """The stored columns of a client or site, as the beta API and a template's relations write them."""
     row = {
         "id": which.pk,
         "created_by": which.created_by,
@@ -114,7 +115,7 @@ def _row(which: Client) -> dict[str, Any]:
         "failing_checks": NO_FAILURES,
         "workstation_policy": None,
         "server_policy": None,
-        "alert_template": None,
+        "alert_template": which.alert_template,
     }
     if isinstance(which, Site):
         row["client"] = which.client
@@ -124,7 +125,7 @@ def _row(which: Client) -> dict[str, Any]:
 def _list_clients(call: Call) -> Response:
     # A bare array, whatever page is asked for.
     return answer(
-        [_row(client) for client in sorted(call.state.fleet.clients.values(), key=lambda c: c.name)]
+        [plain_row(client) for client in sorted(call.state.fleet.clients.values(), key=lambda c: c.name)]
     )
 
 
@@ -132,7 +133,7 @@ def _one_client(call: Call) -> Response:
     client = call.state.fleet.clients.get(_pk(call))
     if client is None:
         raise not_found("Client")
-    return answer(_row(client))
+    return answer(plain_row(client))
 
 
 def _change_client(call: Call) -> Response:
@@ -148,7 +149,7 @@ def _change_client(call: Call) -> Response:
     fleet.rename_client(client.pk, name)
     who = call.caller.user.username
     client.created_by, client.modified_by, client.modified_us = who, who, call.state.clock.now_us()
-    return answer(_row(client))
+    return answer(plain_row(client))
 
 
 def _list_sites(call: Call) -> Response:
@@ -161,7 +162,7 @@ def _list_sites(call: Call) -> Response:
     if call.request.params.get("ordering") == "-id":
         sites.reverse()
     page, size, last = _paging(call, len(sites))
-    rows = [msgspec.json.encode(_row(site)) for site in sites[(page - 1) * size : page * size]]
+    rows = [msgspec.json.encode(plain_row(site)) for site in sites[(page - 1) * size : page * size]]
     return _envelope(call, len(sites), page, last, rows)
 
 
@@ -169,7 +170,7 @@ def _one_site(call: Call) -> Response:
     site = call.state.fleet.sites.get(_pk(call))
     if site is None:
         raise not_found("Site")
-    return answer(_row(site))
+    return answer(plain_row(site))
 
 
 def _root(call: Call) -> Response:

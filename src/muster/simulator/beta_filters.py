@@ -64,10 +64,17 @@ def _choice(name: str, text: str) -> Test:
 
 
 def _related(call: Call, name: str, text: str) -> Test:
-    known: dict[str, Any] = {"site": call.state.fleet.sites, "policy": {1: None}, "alert_template": {}}
+    alerting = call.state.alert_settings
+    known: dict[str, Any] = {
+        "site": call.state.fleet.sites,
+        "policy": {1: None},
+        "alert_template": alerting.templates,
+    }
     wanted, field = whole(text), "site_id" if name == "site" else name
     if wanted not in known[name]:
         raise _Bad("Select a valid choice. That choice is not one of the available choices.")
+    if name == "alert_template":
+        return lambda agent: getattr(alerting.effective_template(agent), "pk", None) == wanted
     return lambda agent: bool(getattr(agent, field) == wanted)
 
 

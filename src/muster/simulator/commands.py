@@ -16,7 +16,7 @@ from muster.simulator.accounts import User
 from muster.simulator.faults import EXPLAINED
 from muster.simulator.fleet import FleetSpec
 from muster.simulator.server import SimulatorServer
-from muster.simulator.state import Settings
+from muster.simulator.state import OUTAGES_EVERY, Settings
 
 simulator_app = typer.Typer(
     name="simulator",
@@ -33,6 +33,8 @@ Examples:
   muster simulator serve --agents 5000 --seed 7 --frozen --port 8765
 
   muster simulator serve --no-beta --fault "slow=2@/agents/" --fault "error500@/clients/,times=2"
+
+  muster simulator serve --agents 250 --alerts 2000 --alert-every 20
 
 Faults (KIND[=VALUE][@/PATHPREFIX][,times=N][,after=N]):
 
@@ -152,6 +154,12 @@ WeightText = Annotated[str, typer.Option(help="light: 3 KB an agent; real: about
 Beta = Annotated[bool, typer.Option("--beta/--no-beta", help="Whether the beta API is on.")]
 Frozen = Annotated[bool, typer.Option("--frozen", help="Let the simulated time stand still.")]
 At = Annotated[str | None, typer.Option(help="First simulated moment, ISO 8601 (default: now).")]
+Alerts = Annotated[
+    int | None, typer.Option(help="How many alerts there are at first (default: one per 4 agents).", min=0)
+]
+AlertEvery = Annotated[
+    float | None, typer.Option(help="Let an alert come or go by itself every so many seconds.")
+]
 FaultTexts = Annotated[list[str] | None, typer.Option(help="A fault to inject, repeatable; see below.")]
 HostNames = Annotated[list[str] | None, typer.Option(help="Further Host header to accept, repeatable.")]
 Key = Annotated[str | None, typer.Option(help="The admin's API key (default: from the seed).")]
@@ -179,6 +187,8 @@ def serve(  # noqa: PLR0917 - one parameter per option
     beta: Beta = True,
     frozen: Frozen = False,
     at: At = None,
+    alerts: Alerts = None,
+    alert_every: AlertEvery = None,
     fault: FaultTexts = None,
     host_name: HostNames = None,
     api_key: Key = None,
@@ -194,9 +204,11 @@ def serve(  # noqa: PLR0917 - one parameter per option
         api_key=_fitting_key(api_key),
         host_names=(host, *(host_name or ())),
         faults=tuple(fault or ()),
+        alert_every=alert_every,
+        outages_every=min(OUTAGES_EVERY, alert_every or OUTAGES_EVERY),
     )
     try:
-        spec = FleetSpec(agents, seed, clients, weight)  # type: ignore[arg-type]
+        spec = FleetSpec(agents, seed, clients, weight, alerts)  # type: ignore[arg-type]
         server = SimulatorServer(spec, host=host, port=port, settings=settings)
     except ValueError as error:
         _fail(str(error), 2)

@@ -5,7 +5,8 @@ from typing import Any
 from muster.simulator.access import may
 from muster.simulator.clock import iso
 from muster.simulator.extras import custom_field_definitions
-from muster.simulator.http import HTML, Response, answer, server_error
+from muster.simulator.fields import Check, checked, flag, one_of
+from muster.simulator.http import HTML, Response, answer, refuse, server_error
 from muster.simulator.routing import Call, Endpoint, Routes, signed_in
 from muster.simulator.rows import DEFAULT_TIME_ZONE, all_timezones
 
@@ -60,33 +61,51 @@ def _dashboard(call: Call) -> Response:
 
 
 def _settings(call: Call) -> Response:
+    return answer(_settings_row(call))
+
+
+def _change_settings(call: Call) -> Response:
+    """Only what concerns alerts can be changed here; a name that the server does not know is ignored."""
+    settings, data = call.state.alert_settings, call.request.data()
+    checks: dict[str, Check] = {
+        "notify_on_info_alerts": flag(),
+        "notify_on_warning_alerts": flag(),
+        "alert_template": one_of(settings.templates),
+    }
+    sent = checked(data, checks)
+    others = sorted(data.keys() & _settings_row(call).keys() - checks.keys())
+    if others:
+        raise refuse(501, f"The simulator does not change {', '.join(others)}; the real server does.")
+    settings.put_core(sent)
+    return answer("ok")
+
+
+def _settings_row(call: Call) -> dict[str, Any]:
     made = iso(call.state.clock.start)
     shells: dict[str, Any] = {}
     for system, shell in (("windows", "cmd"), ("linux", "bash"), ("darwin", "bash")):
         shells |= {f"default_shell_{system}": shell, f"default_shell_{system}_custom": ""}
-    return answer(
-        {
-            "id": 1, "all_timezones": all_timezones(), "created_by": None, "created_time": made,
-            "modified_by": None,
-            "modified_time": made, "email_alert_recipients": [], "sms_alert_recipients": [],
-            "twilio_number": None,
-            "twilio_account_sid": None, "twilio_auth_token": None, "smtp_from_email": "rmm@example.com",
-            "smtp_from_name": None, "smtp_host": "smtp.example.com", "smtp_host_user": "rmm@example.com",
-            "smtp_host_password": "simulated", "smtp_port": 587, "smtp_requires_auth": True,
-            "default_time_zone": DEFAULT_TIME_ZONE, "check_history_prune_days": 30,
-            "resolved_alerts_prune_days": 0,
-            "agent_history_prune_days": 60, "debug_log_prune_days": 30, "audit_log_prune_days": 0,
-            "report_history_prune_days": 0, "agent_debug_level": "info", "clear_faults_days": 0,
-            "mesh_token": "simulated", "mesh_username": "simulated", "mesh_site": "https://mesh.example.com",
-            "mesh_device_group": "TacticalRMM", "mesh_company_name": "Simulated MSP",
-            "sync_mesh_with_trmm": True,
-            "agent_auto_update": True, "date_format": _DATE_FORMAT, "open_ai_token": None,
-            "open_ai_model": "none", "enable_server_scripts": True, "enable_server_webterminal": False,
-            "notify_on_info_alerts": False, "notify_on_warning_alerts": True, "block_local_user_logon": False,
-            "sso_enabled": False, **shells, "terminal_mode": "new", "workstation_policy": None,
-            "server_policy": None, "alert_template": None,
-        }
-    )  # fmt: skip
+    return {
+        "id": 1, "all_timezones": all_timezones(), "created_by": None, "created_time": made,
+        "modified_by": None,
+        "modified_time": made, "email_alert_recipients": [], "sms_alert_recipients": [],
+        "twilio_number": None,
+        "twilio_account_sid": None, "twilio_auth_token": None, "smtp_from_email": "rmm@example.com",
+        "smtp_from_name": None, "smtp_host": "smtp.example.com", "smtp_host_user": "rmm@example.com",
+        "smtp_host_password": "simulated", "smtp_port": 587, "smtp_requires_auth": True,
+        "default_time_zone": DEFAULT_TIME_ZONE, "check_history_prune_days": 30,
+        "resolved_alerts_prune_days": 0,
+        "agent_history_prune_days": 60, "debug_log_prune_days": 30, "audit_log_prune_days": 0,
+        "report_history_prune_days": 0, "agent_debug_level": "info", "clear_faults_days": 0,
+        "mesh_token": "simulated", "mesh_username": "simulated", "mesh_site": "https://mesh.example.com",
+        "mesh_device_group": "TacticalRMM", "mesh_company_name": "Simulated MSP",
+        "sync_mesh_with_trmm": True,
+        "agent_auto_update": True, "date_format": _DATE_FORMAT, "open_ai_token": None,
+        "open_ai_model": "none", "enable_server_scripts": True, "enable_server_webterminal": False,
+        "block_local_user_logon": False,
+        "sso_enabled": False, **shells, "terminal_mode": "new", "workstation_policy": None,
+        "server_policy": None, **call.state.alert_settings.core,
+    }  # fmt: skip
 
 
 def _custom_fields(_: Call) -> Response:
@@ -123,7 +142,10 @@ def register(routes: Routes) -> None:
     routes.add("/", Endpoint({"GET": _home}, get, None))
     routes.add("/core/version/", Endpoint({"GET": _version}, get, signed_in))
     routes.add("/core/dashinfo/", Endpoint({"GET": _dashboard}, get, signed_in))
-    routes.add("/core/settings/", Endpoint({"GET": _settings}, "GET, PUT, HEAD, OPTIONS", _views_settings))
+    routes.add(
+        "/core/settings/",
+        Endpoint({"GET": _settings, "PUT": _change_settings}, "GET, PUT, HEAD, OPTIONS", _views_settings),
+    )
     fields = {"GET": _custom_fields, "PATCH": _custom_fields_of_model}
     routes.add(
         "/core/customfields/", Endpoint(fields, "GET, POST, PATCH, HEAD, OPTIONS", _views_custom_fields)

@@ -9,7 +9,9 @@ T = TypeVar("T")
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 # Two digits to the base 52 at once: the lower one first.
 _PAIRS = tuple(low + high for high in LETTERS for low in LETTERS)
-_PURPOSES = {name: number for number, name in enumerate(("fleet", "agent", "keys", "software", "services"))}
+_PURPOSES = {
+    name: number for number, name in enumerate(("fleet", "agent", "keys", "software", "services", "alerts"))
+}
 
 
 class Dice:

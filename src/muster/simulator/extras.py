@@ -28,6 +28,16 @@ def custom_fields(agent: Agent) -> list[dict[str, Any]]:
     ]
 
 
+def client_fields(pk: int) -> list[dict[str, Any]]:
+    """A client's custom field values; two clients in three have none."""
+    return [{"id": pk, "field": 4, "client": pk, "value": f"K-{pk:04d}"}] if pk % 3 == 1 else []
+
+
+def site_fields(pk: int) -> list[dict[str, Any]]:
+    """A site's custom field values; three sites in four have none."""
+    return [{"id": pk, "field": 5, "site": pk, "value": f"LOC-{pk}"}] if pk % 4 == 1 else []
+
+
 def custom_field_definitions(model: str | None = None) -> list[dict[str, Any]]:
     """The rows of `/core/customfields/`, all or those of one model (agent, client, site)."""
     made = "2024-02-01T09:00:00.137762Z"

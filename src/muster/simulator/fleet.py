@@ -21,6 +21,7 @@ from muster.simulator.hardware import MODELS, Weight
 from muster.simulator.presence import MINUTE, Presence
 
 MAX_AGENTS = 1_000_000
+MAX_ALERTS = 100_000
 # Built agents kept at hand: enough for a page or a small fleet, bounded for a large one.
 _KEPT = 12_000
 
@@ -28,13 +29,15 @@ _KEPT = 12_000
 @dataclasses.dataclass(frozen=True, slots=True)
 class FleetSpec:
     """What fleet to invent. `clients` None: one per fifty agents, at least four. `weight` real: about 100 KB
-    an agent on the beta list as on a real server, light: 2 to 3 KB.
+    an agent on the beta list as on a real server, light: 2 to 3 KB. `alerts` None: one per four agents, at
+    least 40 and at most 2,000, and whoever is overdue raises more; a number: exactly so many at the start.
     """
 
     agents: int = 20
     seed: int = 1
     clients: int | None = None
     weight: Weight = "light"
+    alerts: int | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.agents <= MAX_AGENTS:
@@ -43,6 +46,8 @@ class FleetSpec:
             raise ValueError(f"clients must be from 2 to 5000 (one is always empty), not {self.clients}")
         if self.weight not in ("light", "real"):
             raise ValueError(f"weight must be light or real, not {self.weight!r}")
+        if self.alerts is not None and not 0 <= self.alerts <= MAX_ALERTS:
+            raise ValueError(f"alerts must be from 0 to {MAX_ALERTS:,}, not {self.alerts}")
 
 
 @dataclasses.dataclass(slots=True)
@@ -56,6 +61,7 @@ class Client:
     created_by: str | None = None
     modified_by: str | None = None
     block_policy_inheritance: bool = False
+    alert_template: int | None = None
 
 
 @dataclasses.dataclass(slots=True)
@@ -211,6 +217,13 @@ class Fleet:
         """Give a site another name; its pk stays."""
         with self.lock:
             self.sites[site].name = name
+            self._changed()
+
+    def change(self, which: Client, **fields: Any) -> None:
+        """Set any columns of a client or site; agents' rows show the name."""
+        with self.lock:
+            for name, value in fields.items():
+                setattr(which, name, value)
             self._changed()
 
     def delete_client(self, client: int) -> None:

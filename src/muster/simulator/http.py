@@ -1,6 +1,7 @@
 """Requests and answers in the shapes Django and its REST framework give them (CONTRACT section 0)."""
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -24,12 +25,17 @@ _PAGE = """
 
 @dataclass(slots=True)
 class Response:
-    """An answer. `body` may come in pieces, which are sent one after the other as one body."""
+    """An answer. `body` may come in pieces, which are sent one after the other as one body.
+
+    `later` gives the answer in place of this one (whose headers it gets): it runs in a thread of its own when
+    the state's lock is free again, for what asks other servers and must wait for them.
+    """
 
     status: int
     body: bytes | list[bytes] = b""
     content_type: str | None = JSON
     headers: dict[str, str] = field(default_factory=dict)
+    later: "Callable[[], Response] | None" = None
 
     @property
     def size(self) -> int:

@@ -13,6 +13,7 @@ import msgspec
 
 from muster.simulator import computed
 from muster.simulator.agents import Agent
+from muster.simulator.alert_settings import AlertSettings, template_row
 from muster.simulator.clock import iso
 from muster.simulator.extras import check_counts, custom_fields, pending_actions, windows_update_policy
 from muster.simulator.fleet import Fleet
@@ -61,8 +62,9 @@ def worked_out(agent: Agent, fleet: Fleet) -> dict[str, Any]:
 class Rows:
     """Encodes the agents of one fleet."""
 
-    def __init__(self, fleet: Fleet) -> None:
+    def __init__(self, fleet: Fleet, alert_settings: AlertSettings) -> None:
         self._fleet = fleet
+        self._alert_settings = alert_settings
         self._light: dict[int, _Template] = {}
         self._beta: dict[int, _Template] = {}
         fleet.watch(self._light)
@@ -136,7 +138,7 @@ class Rows:
         found = self._light.get(pk)
         if found is None:
             agent = self._fleet.agent(pk)
-            holes = ("status", "last_seen", "logged_username", "italic")
+            holes = ("alert_template", "status", "last_seen", "logged_username", "italic")
             found = _template(agent, self._light_values(agent), holes)
             if len(self._light) < _KEPT:
                 self._light[pk] = found
@@ -145,11 +147,24 @@ class Rows:
         status = computed.status(seen, now, agent.offline_time, agent.overdue_time)
         user, italic = computed.logged_username(agent.logged_in_username, agent.last_logged_in_user, status)
         return found.text % (
+            self._light_alert_template(agent),
             b'"%s"' % status.encode(),
             _moment(seen),
             _encode(user),
             b"true" if italic else b"false",
         )
+
+    def _light_alert_template(self, agent: Agent) -> bytes:
+        """Not the whole template and not its pk: its name and what it always does for agents."""
+        template = self._alert_settings.effective_template(agent)
+        if template is None:
+            return b"null"
+        always = {f"always_{way}": template[f"agent_always_{way}"] for way in ("email", "text", "alert")}
+        return _encode({"name": template["name"], **always})
+
+    def _alert_template_pk(self, agent: Agent) -> int | None:
+        template = self._alert_settings.effective_template(agent)
+        return None if template is None else template.pk
 
     # ---- the beta list and detail
 
@@ -206,11 +221,16 @@ class Rows:
             if self._fleet.spec.weight == "real":
                 # 100 KB each: kept as shared pieces, never as whole rows.
                 row["last_seen"] = _time(agent.presence.last_seen(now))
+                row["alert_template"] = self._alert_template_pk(agent)
                 return _encode(row)
-            found = _template(agent, row, ("last_seen",))
+            found = _template(agent, row, ("last_seen", "alert_template"))
             if len(self._beta) < _KEPT:
                 self._beta[pk] = found
-        return found.text % (_moment(found.agent.presence.last_seen(now)),)
+        agent = found.agent
+        return found.text % (
+            _moment(agent.presence.last_seen(now)),
+            _encode(self._alert_template_pk(agent)),
+        )
 
     def beta_detail(self, pk: int, now: int) -> bytes:
         """`/beta/v1/agent/<pk>/`: 43 keys, without `id`, the four stamps and the default shell."""
@@ -220,6 +240,7 @@ class Rows:
             del row[dropped]
         row |= {
             "last_seen": _time(agent.presence.last_seen(now)),
+            "alert_template": self._alert_template_pk(agent),
             "hex_mesh_node_id": "error",
             "status": self.status(agent, now),
             "checks": check_counts(agent),
@@ -238,6 +259,7 @@ class Rows:
         del values["serial_number"]
         policies = dict.fromkeys(("agent_policy", "site_policy", "client_policy", "default_policy"))
         patches = windows_update_policy(agent)
+        template = self._alert_settings.effective_template(agent)
         return _encode(
             {
                 "winupdatepolicy": [patches],
@@ -255,6 +277,8 @@ class Rows:
                 **_stamps(agent),
                 **self._stored(agent),
                 "last_seen": _time(agent.presence.last_seen(now)),
+                # The whole template, where the light row has a short form and the beta row the pk.
+                "alert_template": template and template_row(self._alert_settings, template),
             }
         )
 

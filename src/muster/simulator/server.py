@@ -12,9 +12,11 @@ import uvicorn
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from muster.simulator.accounts import User
+from muster.simulator.alert_hands import AlertHands
 from muster.simulator.app import SimulatorApp
 from muster.simulator.clock import SimulatedClock
 from muster.simulator.faults import Fault, Faults
+from muster.simulator.firing import Firing
 from muster.simulator.fleet import Fleet, FleetSpec
 from muster.simulator.state import SeenRequest, Settings, State
 
@@ -80,6 +82,7 @@ class SimulatorServer:
         **changes: Any,
     ) -> None:
         self.state = State.make(spec or FleetSpec(), replace(settings or Settings(), **changes))
+        self.alerts = AlertHands(self.state.fleet, self.state.alerts)
         self.host = host
         self.port = port
         self._tls = tls
@@ -118,6 +121,11 @@ class SimulatorServer:
     def faults(self) -> Faults:
         """The faults in force: `add("error500@/agents/,times=2")`, `clear()`."""
         return self.state.faults
+
+    @property
+    def webhooks(self) -> Firing:
+        """What sends the webhooks: `sent`, `counts`, `lose`, `wait`, `connections` and so on."""
+        return self.state.alerts.firing
 
     @property
     def requests(self) -> list[SeenRequest]:
@@ -173,11 +181,13 @@ class SimulatorServer:
             self.stop()
             listener.close()
             raise RuntimeError(f"the simulator did not start on {self.url}")
+        self.state.alerts.start()
 
     def stop(self) -> None:
         """Stop listening and wait until the last answer is given (at most a second)."""
         server, thread = self._server, self._thread
         self._server = self._thread = None
+        self.state.alerts.stop()
         if server is not None and thread is not None:
             server.should_exit = True
             thread.join()

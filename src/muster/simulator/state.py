@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from muster.simulator.accounts import Accounts, Throttle
+from muster.simulator.alert_settings import AlertSettings
+from muster.simulator.alerts import Alerts
 from muster.simulator.clock import SimulatedClock
 from muster.simulator.faults import Fault, Faults
 from muster.simulator.fleet import Fleet, FleetSpec
@@ -12,6 +14,8 @@ from muster.simulator.rows import Rows
 
 # Requests remembered; older ones are forgotten so that a long-lived server does not grow.
 REMEMBERED = 50_000
+# Seconds between two runs of the server's task that looks for overdue agents; checks run about as often.
+OUTAGES_EVERY = 150.0
 _LOOPBACK_NAMES = frozenset({"localhost", "[::1]", "::1"})
 
 
@@ -31,7 +35,8 @@ class SeenRequest:
 @dataclass(frozen=True, slots=True)
 class Settings:
     """How one simulated server behaves. Throttles are (calls a minute, calls a day), each login view for
-    itself.
+    itself. `alert_every`: simulated seconds after which an alert comes or goes by itself (None: none does).
+    `outages_every`: simulated seconds between two looks at who is overdue and what fails.
     """
 
     beta: bool = True
@@ -41,6 +46,8 @@ class Settings:
     host_names: tuple[str, ...] = ()
     throttle: tuple[int, int] = (10, 300)
     faults: tuple[Fault | str, ...] = ()
+    alert_every: float | None = None
+    outages_every: float = OUTAGES_EVERY
 
 
 @dataclass(slots=True)
@@ -52,6 +59,8 @@ class State:
     clock: SimulatedClock
     fleet: Fleet
     rows: Rows
+    alert_settings: AlertSettings
+    alerts: Alerts
     accounts: Accounts
     faults: Faults
     throttles: dict[str, Throttle]
@@ -66,13 +75,16 @@ class State:
         """The state a server starts with."""
         clock = SimulatedClock(settings.at, frozen=settings.frozen)
         fleet = Fleet(spec, clock)
+        alert_settings = AlertSettings(fleet, clock)
         # The limited users see the first client, and the first site of the second.
         site = min(site.pk for site in fleet.sites_of_client(2))
         accounts = Accounts(spec.seed, clock, client=1, site=site, api_key=settings.api_key)
         return cls(
             clock=clock,
             fleet=fleet,
-            rows=Rows(fleet),
+            rows=Rows(fleet, alert_settings),
+            alert_settings=alert_settings,
+            alerts=Alerts(fleet, alert_settings, settings.alert_every, settings.outages_every),
             accounts=accounts,
             faults=Faults(settings.faults),
             throttles={view: Throttle(*settings.throttle) for view in ("checkcreds", "login")},

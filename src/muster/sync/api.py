@@ -57,7 +57,9 @@ async def start_sync(
         if data.kind == "everything":
             asked = list(await requests.start_everything(integration_id))
         else:
-            asked = [await requests.start(integration_id, kinds.get(data.kind))]
+            kind = kinds.get(data.kind)
+            days = data.days or (kinds.USUAL_DAYS if kind.takes_days else None)
+            asked = [await requests.start(integration_id, kind, days=days)]
     items = [SyncTicket(run_id=each.job_id, kind=each.kind.key, joined=each.joined) for each in asked]
     return SyncTickets(items=items, total=len(items))
 

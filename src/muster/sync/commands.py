@@ -16,7 +16,7 @@ from muster.jobs.service import JobService
 from muster.jobs.types import JobTicket
 from muster.naming import as_id
 from muster.sync import following, kinds
-from muster.sync.jobs import request_devices, request_organizations
+from muster.sync.jobs import request_alerts, request_devices, request_organizations
 from muster.sync.kinds import SyncKind
 from muster.sync.ledger import Ledger, Progress
 from muster.sync.schemas import Preview, RunView
@@ -93,6 +93,41 @@ async def organizations(
         here=here,
         plan=plan,
         background=background,
+    )
+
+
+@sync_commands.command("alerts", epilog="Example: muster sync alerts Tactical --days 90")
+@command
+async def alerts(
+    terminal: Terminal,
+    name: NameArgument,
+    *,
+    days: Annotated[
+        int | None,
+        typer.Option("--days", metavar="N", help="Also alerts raised in the last N days, resolved or not."),
+    ] = None,
+    plan: PlanOption = False,
+    background: BackgroundOption = False,
+) -> None:
+    """Make alerts agree with the server's: new ones, and what became of those that are open here. A worker
+    does it if one runs, else this command.
+    """
+    kind = kinds.ALERTS if days is None else kinds.ALERTS_BACKFILL
+    kinds.check_days(kind, days)
+    scope = await terminal.scope()
+    view = await _integration(terminal, scope, name)
+    kinds.check_offered(kind, view)
+
+    async def request(jobs: JobService, integration: IntegrationView) -> JobTicket:
+        return await request_alerts(jobs, integration, days=days, trigger="command")
+
+    async def here(progress: Progress) -> RunView | Preview:
+        return await _service(terminal).alerts(
+            scope, view.integration_id, days=days, trigger="command", preview=plan, progress=progress
+        )
+
+    await _sync(
+        terminal, scope, view, kind=kind, request=request, here=here, plan=plan, background=background
     )
 
 

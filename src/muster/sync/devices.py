@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -37,7 +37,7 @@ from muster.sync.batches import DeviceWriter, FleetState
 from muster.sync.ledger import Ledger
 from muster.sync.organizations import record_listing
 from muster.sync.plan import DETAIL, LIGHT, SINGLE, detail_candidates
-from muster.sync.types import KnownDevice, RunStatus, SyncMode
+from muster.sync.types import Action, Entry, KnownDevice, Outcome, RunStatus, SyncMode
 from muster.tenancy import TenantScope
 
 _DETAIL_BATCH = 10
@@ -52,14 +52,6 @@ class DeviceSyncOptions:
     missing_share: float
     detail_reads: int
     accept_missing: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """How a sync ended."""
-
-    status: RunStatus
-    error: ProviderErrorInfo | None = None
 
 
 class DeviceSync:
@@ -112,13 +104,7 @@ class DeviceSync:
 
     async def refresh_one(self, external_id: str) -> Outcome:
         """One device, by the server's id for it."""
-        self._ledger.phase = "device"
-        wanted = {
-            view.external_organization_id: view
-            for view in await self._mappings()
-            if view.client_id is not None and view.auto_sync_assets
-        }
-        await self._prepare(wanted, 1, [external_id])
+        await self._prepare_each([external_id])
         try:
             chunk = await self._connection.device(external_id)
         except ProviderNotFound as error:
@@ -129,11 +115,31 @@ class DeviceSync:
         await self._writer.flush()
         return self._outcome(held=False)
 
+    async def refresh_each(self, external_ids: Sequence[str]) -> Outcome:
+        """Some devices, by the server's ids for them. One that is gone or may not be seen says nothing of the
+        others, nor of the server.
+        """
+        await self._prepare_each(external_ids)
+        errors = await self._read_each(external_ids, entries.unread)
+        if found := [error.info() for error in errors if error.retryable]:
+            nothing = not self._state.tally.seen
+            return Outcome(RunStatus.FAILED if nothing else RunStatus.PARTIAL, found[0])
+        return Outcome(RunStatus.SUCCEEDED)
+
     # --- the steps ---------------------------------------------------------------------------------------
 
     async def _mappings(self) -> Sequence[MappingView]:
         async with self._database.read() as session:
             return await MappingService(session, self._scope).list(self._integration_id)
+
+    async def _prepare_each(self, external_ids: Sequence[str]) -> None:
+        self._ledger.phase = "device"
+        wanted = {
+            view.external_organization_id: view
+            for view in await self._mappings()
+            if view.client_id is not None and view.auto_sync_assets
+        }
+        await self._prepare(wanted, len(external_ids), external_ids)
 
     async def _prepare(
         self, wanted: Mapping[str, MappingView], total: int, only: Sequence[str] | None = None
@@ -214,6 +220,15 @@ class DeviceSync:
             now=clock.now(),
             refresh_old=not in_bulk,
         )
+        await self._read_each(wanted, entries.hardware_unread)
+
+    async def _read_each(
+        self, wanted: Sequence[str], unread: Callable[[str, ProviderError], Entry]
+    ) -> Sequence[ProviderError]:
+        """Devices one by one; what could not be read becomes an entry. After some failures in a row that a
+        later try could mend the rest is left. Gives the errors met.
+        """
+        errors: list[ProviderError] = []
         failures = 0
         self._ledger.position.begin(SINGLE, len(wanted))
         for start in range(0, len(wanted), _DETAIL_BATCH):
@@ -229,14 +244,16 @@ class DeviceSync:
                 if not isinstance(answer, ProviderError) or isinstance(answer, ProviderAuthError):
                     raise answer
                 failures += answer.retryable
-                await self._ledger.commit(
-                    self._state.tally.counters(), [entries.hardware_unread(external_id, answer)]
-                )
+                errors.append(answer)
+                entry = unread(external_id, answer)
+                self._state.tally.failed += entry.action is Action.FAILED
+                await self._ledger.commit(self._state.tally.counters(), [entry])
             self._ledger.position.add(len(batch))
             self._ledger.pause()
             if failures >= _FAILURES_IN_A_ROW:
                 break
         await self._writer.flush()
+        return errors
 
     async def _judge_absence(self, wanted: Mapping[str, str]) -> bool:
         if self._roster is None:

@@ -3,8 +3,18 @@
 from __future__ import annotations
 
 from muster.mappings.schemas import MappingView
-from muster.providers.contract import DeviceRecord, OrganizationRead, ProviderError, RejectedRow
+from muster.providers.alerting import AlertRecord
+from muster.providers.contract import (
+    DeviceRecord,
+    OrganizationRead,
+    ProviderError,
+    ProviderNotFound,
+    ProviderPermissionError,
+    RejectedRow,
+)
 from muster.sync.types import Action, Entry
+
+_MOST_OF_A_MESSAGE = 300
 
 
 def malformed(row: RejectedRow, organization_id: str | None, item_type: str = "device") -> Entry:
@@ -68,6 +78,19 @@ def not_found(external_id: str, error: ProviderError) -> Entry:
     )
 
 
+def unread(external_id: str, error: ProviderError) -> Entry:
+    """A device that was to be read anew, and could not be."""
+    if isinstance(error, ProviderNotFound):
+        return not_found(external_id, error)
+    return Entry(
+        item_type="device",
+        action=Action.FAILED,
+        reason=error.code,
+        external_id=external_id,
+        message=error.message,
+    )
+
+
 def hardware_unread(external_id: str, error: ProviderError) -> Entry:
     """A device's hardware could not be read; everything else of it was."""
     return Entry(
@@ -89,4 +112,38 @@ def turned_away(record: DeviceRecord) -> Entry:
         organization_id=record.organization_id,
         name=record.name,
         message="Its organization is not mapped to a client, or its auto-sync is off.",
+    )
+
+
+def alert(record: AlertRecord, action: Action, reason: str, said: str) -> Entry:
+    """An alert of which something was learned."""
+    return Entry(
+        item_type="alert",
+        action=action,
+        reason=reason,
+        external_id=record.external_id,
+        name=record.device_name,
+        message=f"{said} {(record.message or '')[:_MOST_OF_A_MESSAGE]}".rstrip(),
+    )
+
+
+def alert_unread(external_id: str, error: ProviderError) -> Entry:
+    """An alert that is open here, and that the server gave no account of."""
+    action, why = Action.FAILED, error.message
+    if isinstance(error, ProviderNotFound):
+        action, why = Action.MISSING, "The server has it no more. It is kept, as gone."
+    elif isinstance(error, ProviderPermissionError):
+        action, why = Action.SKIPPED, f"{error.message} Whether it is resolved cannot be told: it stays open."
+    return Entry(item_type="alert", action=action, reason=error.code, external_id=external_id, message=why)
+
+
+def alerts_unseen(count: int) -> Entry:
+    """Alerts that were not asked for again."""
+    return Entry(
+        item_type="alert",
+        action=Action.SKIPPED,
+        reason="unseen_before",
+        name=f"{count:,} alerts" if count > 1 else "1 alert",
+        message="These credentials could not see them when the server was asked last. It is asked again some"
+        " hours later; Sync alerts asks now.",
     )

@@ -18,7 +18,10 @@ from muster.sync.schemas import Preview, RunView
 from muster.sync.service import SyncService
 from muster.sync.types import RunStatus, SyncMode
 
-ORGANIZATIONS, DEVICES = "sync_organizations", "sync_devices"
+ORGANIZATIONS, DEVICES, ALERTS = "sync_organizations", "sync_devices", "sync_alerts"
+
+# What sets the key of a sync of alerts with days apart.
+BACKFILL = "backfill"
 
 # Another sync of the same integration runs, started by hand: it has the lease.
 _BUSY = timedelta(seconds=15)
@@ -66,18 +69,40 @@ async def request_devices(
     )
 
 
+async def request_alerts(
+    jobs: JobService,
+    integration: IntegrationView,
+    *,
+    days: int | None = None,
+    trigger: str = "manual",
+    not_before: datetime | None = None,
+) -> JobTicket:
+    """Ask for a sync of alerts, in the caller's transaction; an open one is joined, and so is an open one
+    with `days`, whatever their number. The parameters are those of SyncService.alerts.
+    """
+    payload: dict[str, Any] = {} if days is None else {"days": days}
+    parts = () if days is None else (BACKFILL,)
+    return await jobs.request(
+        ALERTS,
+        dedup_key(ALERTS, integration.integration_id, *parts),
+        {"integration_id": str(integration.integration_id), **payload, "trigger": trigger},
+        lane=lane_of(integration),
+        not_before=not_before,
+    )
+
+
 def job_handlers(sync: SyncService) -> Mapping[str, Handler]:
     """The handlers by kind of job."""
 
     async def organizations(job: JobContext) -> Mapping[str, Any]:
-        return await _carried_out(
+        return await carried_out(
             sync.organizations(
                 job.scope, _integration_id(job), trigger=_trigger(job), progress=_progress(job), job=job
             )
         )
 
     async def devices(job: JobContext) -> Mapping[str, Any]:
-        return await _carried_out(
+        return await carried_out(
             sync.devices(
                 job.scope,
                 _integration_id(job),
@@ -90,16 +115,30 @@ def job_handlers(sync: SyncService) -> Mapping[str, Handler]:
             )
         )
 
-    return {ORGANIZATIONS: organizations, DEVICES: devices}
+    async def alerts(job: JobContext) -> Mapping[str, Any]:
+        return await carried_out(
+            sync.alerts(
+                job.scope,
+                _integration_id(job),
+                days=job.payload.get("days"),
+                trigger=_trigger(job),
+                progress=_progress(job),
+                job=job,
+            )
+        )
+
+    return {ORGANIZATIONS: organizations, DEVICES: devices, ALERTS: alerts}
 
 
-async def _carried_out(work: Awaitable[RunView | Preview]) -> Mapping[str, Any]:
+async def carried_out(work: Awaitable[RunView | Preview]) -> Mapping[str, Any]:
     """The work's run as the job's result; JobFailed when it failed, JobPostponed while another sync of the
-    integration runs.
+    integration runs. What was better left alone has no run.
     """
     try:
         run = await work
     except Conflict as refused:
+        if refused.code == "held":
+            return {"run_id": "", "status": refused.code, "why": refused.message}
         if refused.code != "busy":
             raise
         raise JobPostponed(clock.now() + _BUSY) from refused

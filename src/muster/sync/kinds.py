@@ -5,17 +5,25 @@ A room that brings another sync adds its kind here, and it has a row in the pane
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from muster.errors import InvalidInput
+from muster.errors import Conflict, InvalidInput
+from muster.integrations.schemas import IntegrationView
+from muster.providers import registry
+from muster.providers.contract import Capability
 from muster.sync.types import SyncMode, SyncType
+
+# How far back a backfill of alerts may go, and does where nobody says; and where its run keeps that.
+MOST_DAYS, USUAL_DAYS = 3650, 30
+DAYS = "days"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncKind:
     """`label` names it in a table, `title` on a page of its own, `button` is what starts it, `things` what it
-    counts. `schedule` is the kind of schedule that runs it by itself, `detail` what sets it apart.
+    counts. `schedule` is the kind of schedule that runs it by itself, `detail` what sets it apart. `needs` is
+    what a provider must be able to do for it. With `takes_days` somebody says how far back it goes.
     """
 
     key: str
@@ -28,6 +36,8 @@ class SyncKind:
     schedule: str | None = None
     detail: str | None = None
     in_panel: bool = True
+    needs: Capability | None = None
+    takes_days: bool = False
 
 
 ORGANIZATIONS = SyncKind(
@@ -62,16 +72,41 @@ DEVICES_FULL = SyncKind(
 )
 DEVICE = SyncKind(
     key="device",
-    label="One device",
-    title="Refresh of one device",
+    label="Single devices",
+    title="Device refresh",
     button="Refresh",
     things="devices",
     sync_type=SyncType.DEVICES,
     mode=SyncMode.SINGLE,
     in_panel=False,
 )
+ALERTS = SyncKind(
+    key="alerts",
+    label="Alerts",
+    title="Alert sync",
+    button="Sync alerts",
+    things="alerts",
+    sync_type=SyncType.ALERTS,
+    mode=SyncMode.INCREMENTAL,
+    schedule="alerts",
+    needs=Capability.ALERTS,
+)
+ALERTS_BACKFILL = SyncKind(
+    key="alerts_backfill",
+    label="Alerts, backfill",
+    title="Alert sync, backfill",
+    button="Backfill",
+    things="alerts",
+    sync_type=SyncType.ALERTS,
+    mode=SyncMode.FULL,
+    detail="with resolved ones",
+    needs=Capability.ALERTS,
+    takes_days=True,
+)
 
-KINDS: Mapping[str, SyncKind] = {kind.key: kind for kind in (ORGANIZATIONS, DEVICES, DEVICES_FULL, DEVICE)}
+KINDS: Mapping[str, SyncKind] = {
+    kind.key: kind for kind in (ORGANIZATIONS, DEVICES, DEVICES_FULL, DEVICE, ALERTS, ALERTS_BACKFILL)
+}
 PANEL = tuple(kind for kind in KINDS.values() if kind.in_panel)
 
 
@@ -87,3 +122,30 @@ def get(key: str) -> SyncKind:
 def of(sync_type: str, mode: str) -> SyncKind:
     """The kind of a run."""
     return next(kind for kind in KINDS.values() if (kind.sync_type, kind.mode) == (sync_type, mode))
+
+
+def offered(view: IntegrationView) -> Sequence[SyncKind]:
+    """The kinds that the panel of an integration shows: those that its provider can do."""
+    able = registry.capabilities(view.provider)
+    return [kind for kind in PANEL if kind.needs is None or kind.needs in able]
+
+
+def check_days(kind: SyncKind, days: int | None) -> None:
+    """InvalidInput for a number of days that a backfill of alerts cannot have, or any other sync has."""
+    if not kind.takes_days:
+        if days is not None:
+            raise InvalidInput(f"{kind.title}: it takes no number of days.")
+    elif days is None or not 1 <= days <= MOST_DAYS:
+        raise InvalidInput(
+            f"{kind.title}: 1 to {MOST_DAYS:,} days; {days} is not possible.", remedy="Choose another number."
+        )
+
+
+def check_offered(kind: SyncKind, view: IntegrationView) -> None:
+    """Conflict for a kind that the integration's provider cannot do."""
+    if kind.needs is not None and kind.needs not in registry.capabilities(view.provider):
+        raise Conflict(
+            f"{view.provider_name} gives Muster no {kind.things}.",
+            remedy=f"There is nothing to sync for {view.name}.",
+            code="not_offered",
+        )

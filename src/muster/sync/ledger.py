@@ -26,7 +26,6 @@ from muster.sync.models import SyncRun, SyncRunEntry
 from muster.sync.position import Position
 from muster.sync.repository import RunRepository
 from muster.sync.resume import Resumed, resumed
-from muster.sync.schemas import EntryView
 from muster.sync.types import Counters, Entry, RunStatus, SyncMode, SyncType
 from muster.tenancy import TenantScope
 
@@ -38,6 +37,8 @@ _ENTRIES = table_of(SyncRunEntry)
 PHASES = "phases"
 
 Apply = Callable[[AsyncSession], Awaitable[None]]
+# Work that knows only when it is done what it comes to: the counters from then on, and its entries.
+Work = Callable[[AsyncSession], Awaitable[tuple[Counters, Sequence[Entry]]]]
 
 
 class LeaseLost(Conflict):
@@ -66,41 +67,13 @@ class Ledger(Protocol):
     ) -> None:
         """Do `apply` and keep counters, entries, phase and cursor: all of it, or nothing."""
 
+    async def carry_out(self, work: Work) -> None:
+        """As `commit`, for work that itself says what it came to."""
+
 
 Progress = Callable[[Ledger], None]
 # Called between two chunks; what it raises ends the sync there, with everything written so far kept.
 Checkpoint = Callable[[], None]
-
-
-class PreviewLedger:
-    """Collects what would be done; `apply` is never called."""
-
-    def __init__(self, progress: Progress | None = None) -> None:
-        self.run_id = new_id()
-        self.counters = Counters()
-        self.traffic = Traffic()
-        self.phase = "starting"
-        self.total: int | None = None
-        self.cursor: dict[str, Any] = {}
-        self.position = Position()
-        self.resumed: Resumed | None = None
-        self.entries: list[EntryView] = []
-        self._progress = progress
-
-    async def commit(
-        self, counters: Counters, entries: Sequence[Entry] = (), apply: Apply | None = None
-    ) -> None:
-        """Keep counters and entries in memory."""
-        self.counters = replace(counters)
-        first = len(self.entries) + 1
-        self.entries.extend(
-            EntryView(entry_number=first + index, **_entry_row(entry)) for index, entry in enumerate(entries)
-        )
-        if self._progress:
-            self._progress(self)
-
-    def pause(self) -> None:
-        """Nothing ends a preview but its time."""
 
 
 class RunLedger:
@@ -278,16 +251,34 @@ class RunLedger:
                 await self._claim(session, {**self._state(), "heartbeat_at": clock.now()})
                 if apply is not None:
                     await apply(session)
-                rows = [
-                    {"run_id": self.run_id, "entry_number": number, **_entry_row(entry)}
-                    for number, entry in enumerate(entries, start=self._entry_number + 1)
-                ]
-                await bulk.insert(session, self._scope, _ENTRIES, rows)
+                await self._enter(session, entries)
         except BaseException:
             self.counters = before
             raise
         self._entry_number += len(entries)
         self.pause()
+
+    async def carry_out(self, work: Work) -> None:
+        """As `commit`, for work that itself says what it came to; LeaseLost."""
+        before = self.counters
+        try:
+            async with self._database.write(self._scope) as session:
+                counters, entries = await work(session)
+                self.counters = replace(counters)
+                await self._claim(session, {**self._state(), "heartbeat_at": clock.now()})
+                await self._enter(session, entries)
+        except BaseException:
+            self.counters = before
+            raise
+        self._entry_number += len(entries)
+        self.pause()
+
+    async def _enter(self, session: AsyncSession, entries: Sequence[Entry]) -> None:
+        rows = [
+            {"run_id": self.run_id, "entry_number": number, **entry_row(entry)}
+            for number, entry in enumerate(entries, start=self._entry_number + 1)
+        ]
+        await bulk.insert(session, self._scope, _ENTRIES, rows)
 
     def pause(self) -> None:
         """A moment between two chunks: who watches is told, and who wants the sync to end raises here."""
@@ -353,7 +344,8 @@ class RunLedger:
                 log.warning("sync.heartbeat_failed", run_id=str(self.run_id), error=type(error).__name__)
 
 
-def _entry_row(entry: Entry) -> dict[str, Any]:
+def entry_row(entry: Entry) -> dict[str, Any]:
+    """An entry's columns."""
     return {
         "item_type": entry.item_type,
         "action": entry.action.value,

@@ -67,6 +67,23 @@ class SyncRun(TenantOwned, Base):
     error: Mapped[dict[str, Any] | None]
 
 
+class SyncRefresh(TenantOwned, Base):
+    """A device that is to be read anew, asked for since an event of it; the row goes once it was read."""
+
+    __tablename__ = "sync_refreshes"
+    __table_args__ = (
+        ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
+            ondelete="CASCADE",
+        ),
+    )
+
+    integration_id: Mapped[UUID] = mapped_column(primary_key=True)
+    device_id: Mapped[str] = mapped_column(primary_key=True)
+    requested_at: Mapped[datetime]
+
+
 class SyncRunEntry(TenantOwned, Base):
     """What a run did, or could not do, to one item, and why. `entry_number` counts within the run."""
 

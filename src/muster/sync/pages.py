@@ -27,7 +27,7 @@ from muster.integrations.service import IntegrationService
 from muster.providers.contract import ProviderErrorInfo
 from muster.sync import kinds, live, words
 from muster.sync.history import Names, RunHistory
-from muster.sync.parts import Panel, panel_part, read_panel
+from muster.sync.parts import ROW_CONTEXT, Panel, panel_part, read_panel
 from muster.sync.requests import Asked, SyncRequests
 from muster.sync.schemas import EntryView, Preview
 from muster.sync.service import SyncService
@@ -40,6 +40,7 @@ _PANEL = "/settings/integrations/rmm/{integration_id:uuid}"
 STOP_POLLING = 286
 # Lines of a group in a preview; the rest is a number.
 _LINES = 25
+_DIGITS = 6
 
 IntegrationId = FromPath[UUID]
 
@@ -64,7 +65,7 @@ async def sync_section(
         place="settings",
         trail=trail(panel.view),
         panel=panel,
-        words=words,
+        **ROW_CONTEXT,
     )
 
 
@@ -103,7 +104,7 @@ async def sync_row(
         answer = _section(panel)
         answer.headers.update({"hx-retarget": "#sync", "hx-reswap": "outerHTML", "hx-trigger": "sync-ended"})
         return answer
-    return fragment("sync/_row.html", panel=panel, row=row, words=words)
+    return fragment("sync/_row.html", panel=panel, row=row, **ROW_CONTEXT)
 
 
 @post(_PANEL + "/sync", guards=[needs(Permission.RMM_SYNC)], status_code=200)
@@ -131,8 +132,10 @@ async def start_sync(
     kind: FromPath[str],
 ) -> Response[Any]:
     """Ask for one sync; one that is under way is joined, and the answer says so."""
+    wanted = kinds.get(kind)
+    days = _days(await Form.read(request)) if wanted.takes_days else None
     async with database.write(actor.scope) as session:
-        asked = await SyncRequests(session, actor.scope, secrets).start(integration_id, kinds.get(kind))
+        asked = await SyncRequests(session, actor.scope, secrets).start(integration_id, wanted, days=days)
     return await _back(request, database, secrets, integration_id, told([asked]))
 
 
@@ -225,8 +228,16 @@ def told(asked: Sequence[Asked]) -> Toast:
     """What to say of syncs that were asked for."""
     if all(each.joined for each in asked):
         return Toast("That sync is under way already; this is its progress.")
-    names = " and ".join(each.kind.title.lower() for each in asked)
-    return Toast(f"Asked for: {names}.")
+    *others, last = (each.kind.title.lower() for each in asked)
+    return Toast(f"Asked for: {' and '.join([', '.join(others), last] if others else [last])}.")
+
+
+def _days(form: Form) -> int:
+    """How far back a backfill is to go."""
+    typed = form.text("days")
+    if not typed.isascii() or not typed.isdigit() or len(typed) > _DIGITS:
+        raise InvalidInput("That is no number of days.", remedy="Choose how far back to go.")
+    return int(typed)
 
 
 def trail(view: IntegrationView) -> list[tuple[str, str | None]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
@@ -30,6 +31,19 @@ from muster.web.frame import Part, PartSource
 # How long the figures of a run stand in the panel after its end; later one line does.
 _FRESH = timedelta(minutes=2)
 _LAST_RUNS = 5
+# What every row of the panel is made with.
+ROW_CONTEXT: Mapping[str, Any] = {
+    "words": words,
+    "usual_days": kinds.USUAL_DAYS,
+    "periods": (
+        (7, "7 days"),
+        (30, "30 days"),
+        (90, "90 days"),
+        (365, "1 year"),
+        (kinds.MOST_DAYS, "Everything"),
+    ),
+}
+_OF_DEVICES = (kinds.DEVICES.schedule, kinds.DEVICES_FULL.schedule)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +98,7 @@ async def read_panel(database: Database, secrets: SecretBox, actor: Actor, integ
         running = await history.running(integration_id)
         jobs = await SyncRequests(session, actor.scope, secrets).open(integration_id)
         rows = []
-        for kind in kinds.PANEL:
+        for kind in kinds.offered(view):
             job = jobs.get(kind.key)
             now: Live | None = None
             if running is not None and kinds.of(running.sync_type, running.mode) is kind:
@@ -104,7 +118,10 @@ async def read_panel(database: Database, secrets: SecretBox, actor: Actor, integ
     planned = [
         at
         for each in controls.values()
-        if each.schedule.enabled and not each.schedule.paused_code and (at := each.schedule.next_run_at)
+        if each.schedule.kind in _OF_DEVICES
+        and each.schedule.enabled
+        and not each.schedule.paused_code
+        and (at := each.schedule.next_run_at)
     ]
     return Panel(
         view=view,
@@ -130,7 +147,7 @@ def panel(database: Database, secrets: SecretBox) -> PartSource:
 
 def panel_part(found: Panel) -> Part:
     """The section as HTML is made of it."""
-    return Part("sync/_panel.html", {"panel": found, "words": words})
+    return Part("sync/_panel.html", {"panel": found, **ROW_CONTEXT})
 
 
 def last_runs(database: Database) -> PartSource:

@@ -12,12 +12,13 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
 from muster.db.types import table_of
-from muster.sync.models import SyncRun, SyncRunEntry
+from muster.sync.models import SyncRefresh, SyncRun, SyncRunEntry
 from muster.sync.schemas import EntryFilter, EntryView, RunFilter, RunView
 from muster.sync.types import Action, RunStatus
 
 _runs = table_of(SyncRun)
 _entries = table_of(SyncRunEntry)
+_refreshes = table_of(SyncRefresh)
 
 
 class RunRepository(TenantRepository):
@@ -151,6 +152,25 @@ class RunRepository(TenantRepository):
             ]
             conditions.append(or_(*typed, *lowered))
         return and_(*conditions)
+
+
+class RefreshRepository(TenantRepository):
+    """Devices of one tenant that are to be read anew."""
+
+    async def pending(self, integration_id: UUID, *, limit: int) -> dict[str, datetime]:
+        """An integration's devices that wait to be read, the longest waiting first, each with the moment of
+        the last request.
+        """
+        statement = (
+            select(_refreshes.c.device_id, _refreshes.c.requested_at)
+            .where(
+                _refreshes.c.tenant_id == self.scope.tenant_id,
+                _refreshes.c.integration_id == integration_id,
+            )
+            .order_by(_refreshes.c.requested_at, _refreshes.c.device_id)
+            .limit(limit)
+        )
+        return {row[0]: row[1] for row in await self.session.execute(statement)}
 
 
 class RunsRepository:

@@ -19,8 +19,17 @@ from muster.jobs.service import JobService
 from muster.jobs.types import OPEN, JobView
 from muster.schedules.types import dedup_key
 from muster.sync import kinds
-from muster.sync.jobs import DEVICES, ORGANIZATIONS, request_devices, request_organizations
+from muster.sync.jobs import (
+    ALERTS,
+    BACKFILL,
+    DEVICES,
+    ORGANIZATIONS,
+    request_alerts,
+    request_devices,
+    request_organizations,
+)
 from muster.sync.kinds import SyncKind
+from muster.sync.refreshes import REFRESH
 from muster.sync.repository import RunRepository
 from muster.sync.schemas import RunView
 from muster.sync.types import RunStatus, SyncMode, SyncType
@@ -28,6 +37,7 @@ from muster.tenancy import TenantScope
 
 # Of a sync of everything the organizations come first; a listing takes less than this.
 _AFTER_ORGANIZATIONS = timedelta(seconds=2)
+_AFTER_DEVICES = 2 * _AFTER_ORGANIZATIONS
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,28 +73,43 @@ class SyncRequests:
         self._runs = RunRepository(session, scope)
 
     async def start(
-        self, integration_id: UUID, kind: SyncKind, *, trigger: str = "manual", after: timedelta | None = None
+        self,
+        integration_id: UUID,
+        kind: SyncKind,
+        *,
+        days: int | None = None,
+        trigger: str = "manual",
+        after: timedelta | None = None,
     ) -> Asked:
-        """Ask for a sync, `after` a while if that is given; one that is open is joined.
+        """Ask for a sync, `after` a while if that is given; one that is open is joined. `days` says how far
+        back a backfill of alerts goes.
 
         The first sync of devices is a full one, whichever was asked for: there is nothing to refresh yet.
-        NotFound for the integration.
+        NotFound for the integration, Conflict for what its provider cannot do.
         """
         view = await self._integrations.get(integration_id)
+        kinds.check_offered(kind, view)
+        kinds.check_days(kind, days)
+        moment = None if after is None else clock.now() + after
         if kind is kinds.DEVICES and view.last_full_sync_at is None:
             kind = kinds.DEVICES_FULL
         if kind.sync_type is SyncType.ORGANIZATIONS:
             ticket = await request_organizations(self._jobs, view, trigger=trigger)
+        elif kind.sync_type is SyncType.ALERTS:
+            ticket = await request_alerts(self._jobs, view, days=days, trigger=trigger, not_before=moment)
         else:
-            moment = None if after is None else clock.now() + after
             ticket = await request_devices(self._jobs, view, kind.mode, trigger=trigger, not_before=moment)
         await record_started(self._session, self._scope, view, kind)
         return Asked(kind, ticket.job_id, ticket.joined)
 
     async def start_everything(self, integration_id: UUID) -> tuple[Asked, ...]:
-        """Ask for organizations, and then for devices."""
+        """Ask for organizations, then for devices, and then for alerts where there are any."""
         first = await self.start(integration_id, kinds.ORGANIZATIONS)
-        return first, await self.start(integration_id, kinds.DEVICES, after=_AFTER_ORGANIZATIONS)
+        second = await self.start(integration_id, kinds.DEVICES, after=_AFTER_ORGANIZATIONS)
+        view = await self._integrations.get(integration_id)
+        if kinds.ALERTS not in kinds.offered(view):
+            return first, second
+        return first, second, await self.start(integration_id, kinds.ALERTS, after=_AFTER_DEVICES)
 
     async def again(self, run_id: UUID) -> Asked:
         """Ask for what an earlier run did."""
@@ -94,7 +119,7 @@ class SyncRequests:
             raise Conflict(
                 "A refresh of one device is asked for on its own page.", remedy="Open the asset there."
             )
-        return await self.start(run.integration_id, kind)
+        return await self.start(run.integration_id, kind, days=run.cursor.get(kinds.DAYS))
 
     async def open(self, integration_id: UUID) -> Mapping[str, JobView]:
         """The integration's jobs that wait or run, by kind of sync."""
@@ -110,7 +135,7 @@ class SyncRequests:
             job = await self._jobs.get(job_id)
         except NotFound:
             return None
-        return job if job.kind in (ORGANIZATIONS, DEVICES) else None
+        return job if job.kind in (ORGANIZATIONS, DEVICES, ALERTS, REFRESH) else None
 
     async def cancel(self, integration_id: UUID, kind: SyncKind | None = None) -> int:
         """End the integration's syncs of a kind, or all; gives how many were told to end."""
@@ -163,10 +188,17 @@ def kind_of(job: JobView) -> SyncKind:
     """The kind of sync that a job is for."""
     if job.kind == ORGANIZATIONS:
         return kinds.ORGANIZATIONS
+    if job.kind == REFRESH:
+        return kinds.DEVICE
+    if job.kind == ALERTS:
+        return kinds.ALERTS_BACKFILL if "days" in job.payload else kinds.ALERTS
     return kinds.of(SyncType.DEVICES, job.payload["mode"])
 
 
 def _key(integration_id: UUID, kind: SyncKind) -> str:
     if kind.sync_type is SyncType.ORGANIZATIONS:
         return dedup_key(ORGANIZATIONS, integration_id)
+    if kind.sync_type is SyncType.ALERTS:
+        parts = (BACKFILL,) if kind is kinds.ALERTS_BACKFILL else ()
+        return dedup_key(ALERTS, integration_id, *parts)
     return dedup_key(DEVICES, integration_id, kind.mode.value)

@@ -15,13 +15,15 @@ from muster.sync.types import Action
 
 DONE = "done"
 _UPDATED = frozenset({Action.UPDATED, Action.MOVED})
+# What a run is about, one by one.
+_COUNTED = frozenset({"device", "alert"})
 _PROBLEMS = frozenset({Action.FAILED, Action.SKIPPED, Action.HELD})
 
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What was done: organizations by id, and devices by the server's id. `stale` are numbers of entries
-    about what is tried again.
+    """What was done: organizations by id, and devices or alerts by the server's id. `stale` are numbers of
+    entries about what is tried again.
     """
 
     started_at: datetime
@@ -38,13 +40,13 @@ def resumed(started_at: datetime, cursor: Mapping[str, Any], entries: Iterable[M
     created, updated, stale = set(), set(), []
     failed = 0
     for entry in entries:
-        is_device, action = entry["item_type"] == "device", entry["action"]
+        counts, action = entry["item_type"] in _COUNTED, entry["action"]
         if action in _PROBLEMS and entry["organization_id"] not in done:
             stale.append(entry["entry_number"])
-        elif is_device and action == Action.CREATED:
+        elif counts and action == Action.CREATED:
             created.add(entry["external_id"])
-        elif is_device and action in _UPDATED:
+        elif counts and action in _UPDATED:
             updated.add(entry["external_id"])
-        elif is_device and action == Action.FAILED:
+        elif counts and action == Action.FAILED:
             failed += 1
     return Resumed(started_at, done, frozenset(created), frozenset(updated), failed, tuple(stale))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from uuid import UUID
 
 import msgspec
@@ -57,11 +57,14 @@ class EntryView(msgspec.Struct, kw_only=True):
 
 
 class SyncOrder(msgspec.Struct, kw_only=True):
-    """A sync to start: `kind` is everything, organizations, devices or devices_full. The first sync of
-    devices is a full one, whichever was asked for.
+    """A sync to start: `kind` is everything, or one of the others. The first sync of devices is a full one,
+    whichever was asked for. A backfill of alerts goes back `days`, 30 if they are not given.
     """
 
-    kind: Literal["everything", "organizations", "devices", "devices_full"] = "everything"
+    kind: Literal["everything", "organizations", "devices", "devices_full", "alerts", "alerts_backfill"] = (
+        "everything"
+    )
+    days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 
 
 class SyncTicket(msgspec.Struct, kw_only=True):

@@ -2,39 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
-from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
 from uuid import UUID
 
-import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from muster import clock
 from muster.db import Database
 from muster.encryption import SecretBox
-from muster.errors import Conflict, InvalidInput, NotFound
+from muster.errors import InvalidInput, NotFound
 from muster.integrations.connections import Connector
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
-from muster.jobs.types import JobCancelled, JobContext, JobSuspended
+from muster.jobs.types import JobContext
 from muster.mappings.service import MappingService
-from muster.providers.contract import CheckResult, ProviderConnection, ProviderError, ProviderErrorInfo
-from muster.schedules.service import ScheduleService
-from muster.schedules.types import Attempt
+from muster.providers.contract import ProviderConnection
+from muster.schedules.types import BY_ITSELF
 from muster.settings import Settings
-from muster.sync.devices import DeviceSync, DeviceSyncOptions, Outcome
-from muster.sync.ledger import Checkpoint, LeaseLost, Ledger, PreviewLedger, Progress, RunLedger
+from muster.sync import kinds
+from muster.sync.alerts import AlertSync
+from muster.sync.devices import DeviceSync, DeviceSyncOptions
+from muster.sync.execution import Execution, Order
+from muster.sync.ledger import Ledger, Progress
 from muster.sync.organizations import record_listing
 from muster.sync.repository import RunRepository
 from muster.sync.schemas import EntryView, Preview, RunView
-from muster.sync.types import RunStatus, SyncMode, SyncType
+from muster.sync.types import Outcome, RunStatus, SyncMode, SyncType
 from muster.tenancy import TenantScope
-
-log = structlog.get_logger(__name__)
-
-Work = Callable[[ProviderConnection, Ledger], Awaitable[Outcome]]
 
 
 class RunService:
@@ -67,8 +60,8 @@ class SyncService:
     ) -> None:
         self._database = database
         self._secrets = secrets
-        self._connector = connector
         self._settings = settings
+        self._execution = Execution(database, secrets, connector, settings)
 
     async def organizations(
         self,
@@ -100,8 +93,8 @@ class SyncService:
             return Outcome(RunStatus.SUCCEEDED)
 
         integration = await self._integration(scope, integration_id)
-        order = _Order(scope, integration, SyncType.ORGANIZATIONS, SyncMode.FULL, trigger, work, job)
-        return await (self._preview(order, progress) if preview else self._run(order, progress))
+        order = Order(scope, integration, SyncType.ORGANIZATIONS, SyncMode.FULL, trigger, work, job)
+        return await self._carry_out(order, progress, preview=preview)
 
     async def devices(
         self,
@@ -124,13 +117,8 @@ class SyncService:
         if (mode is SyncMode.SINGLE) != (device_id is not None):
             raise InvalidInput("A single-device sync needs the device's id, and no other sync takes one.")
         wanted = None if device_id is None else _check_device_id(device_id)
+        options = self._options(mode, accept_missing=accept_missing)
         integration = await self._integration(scope, integration_id)
-        options = DeviceSyncOptions(
-            mode=mode,
-            missing_share=self._settings.missing_share,
-            detail_reads=self._settings.detail_reads,
-            accept_missing=accept_missing,
-        )
 
         async def work(connection: ProviderConnection, ledger: Ledger) -> Outcome:
             sync = DeviceSync(
@@ -138,200 +126,81 @@ class SyncService:
             )
             return await (sync.refresh() if wanted is None else sync.refresh_one(wanted))
 
-        order = _Order(scope, integration, SyncType.DEVICES, mode, trigger, work, job)
-        return await (self._preview(order, progress) if preview else self._run(order, progress))
+        order = Order(scope, integration, SyncType.DEVICES, mode, trigger, work, job)
+        return await self._carry_out(order, progress, preview=preview)
+
+    async def refresh(
+        self,
+        scope: TenantScope,
+        integration_id: UUID,
+        device_ids: Sequence[str],
+        *,
+        trigger: str = "manual",
+        job: JobContext | None = None,
+    ) -> RunView:
+        """Read some devices anew, one by one, in one run; one that cannot be read is an entry of it and
+        leaves the others alone. Otherwise as `devices`.
+        """
+        wanted = [_check_device_id(device_id) for device_id in device_ids]
+        options = self._options(SyncMode.SINGLE)
+        integration = await self._integration(scope, integration_id)
+
+        async def work(connection: ProviderConnection, ledger: Ledger) -> Outcome:
+            sync = DeviceSync(
+                self._database, scope, integration, connection=connection, ledger=ledger, options=options
+            )
+            return await sync.refresh_each(wanted)
+
+        order = Order(scope, integration, SyncType.DEVICES, SyncMode.SINGLE, trigger, work, job)
+        return await self._execution.run(order, None)
+
+    async def alerts(
+        self,
+        scope: TenantScope,
+        integration_id: UUID,
+        *,
+        days: int | None = None,
+        trigger: str = "manual",
+        preview: bool = False,
+        progress: Progress | None = None,
+        job: JobContext | None = None,
+    ) -> RunView | Preview:
+        """Make our alerts agree with the server's: those that are open there, and what became of ours that
+        are not. With `days` (1 to 3650) also those raised in the last so many days, resolved ones too.
+
+        Conflict when the integration's provider has no alerts. Otherwise as `organizations`.
+        """
+        kind = kinds.ALERTS if days is None else kinds.ALERTS_BACKFILL
+        kinds.check_days(kind, days)
+        integration = await self._integration(scope, integration_id)
+        kinds.check_offered(kind, integration)
+
+        async def work(connection: ProviderConnection, ledger: Ledger) -> Outcome:
+            sync = AlertSync(self._database, scope, integration, connection=connection, ledger=ledger)
+            return await sync.reconcile(days, thorough=trigger not in BY_ITSELF)
+
+        order = Order(scope, integration, kind.sync_type, kind.mode, trigger, work, job)
+        return await self._carry_out(order, progress, preview=preview)
 
     # --- inside ---
+
+    async def _carry_out(
+        self, order: Order, progress: Progress | None, *, preview: bool
+    ) -> RunView | Preview:
+        carry_out = self._execution.preview if preview else self._execution.run
+        return await carry_out(order, progress)
 
     async def _integration(self, scope: TenantScope, integration_id: UUID) -> IntegrationView:
         async with self._database.read() as session:
             return await IntegrationService(session, scope, self._secrets).get(integration_id)
 
-    async def _run(self, order: _Order, progress: Progress | None) -> RunView:
-        job = order.job
-        if job is not None and (ended := await self._ended_before(order.scope, job)) is not None:
-            return ended
-        ledger = RunLedger(
-            self._database,
-            order.scope,
-            order.integration_id,
-            order.integration.provider,
-            progress,
-            checkpoint=None if job is None else checkpoint(job),
+    def _options(self, mode: SyncMode, *, accept_missing: bool = False) -> DeviceSyncOptions:
+        return DeviceSyncOptions(
+            mode=mode,
+            missing_share=self._settings.missing_share,
+            detail_reads=self._settings.detail_reads,
+            accept_missing=accept_missing,
         )
-        again = job is not None and await ledger.resume(job.job_id)
-        if not again:
-            await ledger.open(order.sync_type, order.mode, order.trigger)
-        bound = log.bind(
-            tenant=str(order.scope.tenant_id),
-            integration=str(order.integration_id),
-            run=str(ledger.run_id),
-        )
-        bound.info("sync.started", sync_type=order.sync_type.value, mode=order.mode.value, again=again)
-        outcome = Outcome(RunStatus.FAILED, ProviderErrorInfo(code="internal", message=_INTERNAL))
-        try:
-            async with ledger.beating():
-                outcome = await self._guarded(order, ledger)
-        except JobCancelled:
-            outcome = Outcome(RunStatus.CANCELLED, ProviderErrorInfo(code="cancelled", message=_CANCELLED))
-            raise
-        except JobSuspended:
-            outcome = Outcome(RunStatus.RUNNING)
-            raise
-        except asyncio.CancelledError:
-            suspended = job is not None and job.stopping()
-            outcome = Outcome(
-                RunStatus.RUNNING if suspended else RunStatus.FAILED,
-                ProviderErrorInfo(code="cancelled", message=_CANCELLED),
-            )
-            raise
-        except LeaseLost:
-            outcome = Outcome(RunStatus.INTERRUPTED)
-            raise
-        finally:
-            if outcome.status is RunStatus.RUNNING:
-                await ledger.release()
-            elif outcome.status is not RunStatus.INTERRUPTED:
-                await self._finish(order, ledger, outcome)
-            bound.info("sync.ended", status=outcome.status.value, **asdict(ledger.counters))
-        async with self._database.read() as session:
-            return await RunService(session, order.scope).get(ledger.run_id)
-
-    async def _ended_before(self, scope: TenantScope, job: JobContext) -> RunView | None:
-        """The run of this job when it has ended already: its process died before it could say so."""
-        async with self._database.read(scope) as session:
-            run = await RunRepository(session, scope).run(job.job_id)
-        if run is None or run.status in (RunStatus.RUNNING, RunStatus.INTERRUPTED):
-            return None
-        if run.status == RunStatus.CANCELLED:
-            raise JobCancelled
-        return run
-
-    async def _guarded(self, order: _Order, ledger: Ledger) -> Outcome:
-        """The work within its time; what the other side does wrong becomes the outcome."""
-        names = {"integration": str(order.integration_id), "run": str(ledger.run_id)}
-        try:
-            # So that each request's line in the log says what it was for.
-            with structlog.contextvars.bound_contextvars(tenant=str(order.scope.tenant_id), **names):
-                async with asyncio.timeout(self._settings.sync_timeout):
-                    if failed := await self._check_first(order):
-                        return Outcome(RunStatus.FAILED, failed)
-                    return await self._connected(order, ledger)
-        except TimeoutError:
-            return Outcome(
-                RunStatus.FAILED,
-                ProviderErrorInfo(
-                    code="timeout",
-                    message=f"The sync took longer than {self._settings.sync_timeout} seconds.",
-                    remedy="What it had written is whole; sync again, or raise MUSTER_SYNC_TIMEOUT.",
-                    retryable=True,
-                ),
-            )
-
-    async def _connected(self, order: _Order, ledger: Ledger) -> Outcome:
-        try:
-            async with self._connector.open(order.scope, order.integration_id) as connection:
-                ledger.traffic = connection.traffic
-                return await order.work(connection, ledger)
-        except ProviderError as error:
-            return Outcome(RunStatus.FAILED, error.info())
-        except LeaseLost:
-            raise
-        except Conflict as error:
-            info = ProviderErrorInfo(code=error.code, message=error.message, remedy=error.remedy)
-            return Outcome(RunStatus.FAILED, info)
-
-    async def _check_first(self, order: _Order) -> ProviderErrorInfo | None:
-        """An integration that is not active is checked before its sync; what stands in the way, if any."""
-        if order.integration.is_active:
-            return None
-        try:
-            result = await self._connector.check(order.scope, order.integration_id)
-        except Conflict as error:
-            return ProviderErrorInfo(code=error.code, message=error.message, remedy=error.remedy)
-        return _first_error(result)
-
-    async def _finish(self, order: _Order, ledger: RunLedger, outcome: Outcome) -> None:
-        devices = order.sync_type is SyncType.DEVICES
-
-        async def apply(session: AsyncSession) -> None:
-            await IntegrationService(session, order.scope, self._secrets).record_sync(
-                order.integration_id,
-                mode=order.mode.value if devices else order.sync_type.value,
-                status=outcome.status.value,
-                error=outcome.error,
-                at=clock.now(),
-            )
-            attempt = Attempt(
-                integration_id=order.integration_id,
-                sync_type=order.sync_type.value,
-                mode=order.mode.value,
-                error=outcome.error if outcome.status in (RunStatus.FAILED, RunStatus.CANCELLED) else None,
-            )
-            await ScheduleService(session, order.scope, self._secrets).settle(attempt)
-
-        if outcome.status is RunStatus.SUCCEEDED:
-            ledger.phase = "finished"
-        await ledger.finish(outcome.status, outcome.error, apply)
-
-    async def _preview(self, order: _Order, progress: Progress | None) -> Preview:
-        ledger, started = PreviewLedger(progress), time.monotonic()
-        async with asyncio.timeout(self._settings.sync_timeout):
-            outcome = await self._connected(order, ledger)
-        return Preview(
-            sync_type=order.sync_type.value,
-            mode=order.mode.value,
-            status=outcome.status.value,
-            **asdict(ledger.counters),
-            requests=ledger.traffic.requests,
-            bytes_received=ledger.traffic.bytes_received,
-            duration_ms=round((time.monotonic() - started) * 1000),
-            error=outcome.error,
-            entries=ledger.entries,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class _Order:
-    """What is to be synced, and the work that does it."""
-
-    scope: TenantScope
-    integration: IntegrationView
-    sync_type: SyncType
-    mode: SyncMode
-    trigger: str
-    work: Work
-    job: JobContext | None = None
-
-    @property
-    def integration_id(self) -> UUID:
-        """Whose devices or organizations."""
-        return self.integration.integration_id
-
-
-_INTERNAL = "Muster made a mistake; its log says which. What had been written is whole."
-_CANCELLED = "It was cancelled. What it had written is whole."
-
-
-def checkpoint(job: JobContext) -> Checkpoint:
-    """Ends a sync between two chunks when its job is to end, or its process is."""
-
-    def look() -> None:
-        if job.cancelled():
-            raise JobCancelled
-        if job.stopping():
-            raise JobSuspended
-
-    return look
-
-
-def _first_error(result: CheckResult) -> ProviderErrorInfo | None:
-    if result.ok:
-        return None
-    first = next((finding for finding in result.findings if finding.level == "error"), None)
-    if first is None:
-        return ProviderErrorInfo(code="check_failed", message="The connection's check did not pass.")
-    return ProviderErrorInfo(code=first.code, message=first.message, remedy=first.remedy)
 
 
 def _check_device_id(text: str) -> str:

@@ -1,14 +1,35 @@
-"""What a device sync has counted so far: devices, not rows, since one device can come in several answers."""
+"""What a sync has counted so far: devices or alerts, not rows, since one can come in several answers."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Set
+from typing import Protocol
 
 from muster.sync.types import Counters, DevicePlan
 
 
+class Counted(Protocol):
+    """What becomes of one batch: ids by the server, and how many rows of it could not be understood."""
+
+    @property
+    def seen(self) -> Set[str]:
+        """What was looked at."""
+
+    @property
+    def created(self) -> Set[str]:
+        """What is new."""
+
+    @property
+    def updated(self) -> Set[str]:
+        """What has changed."""
+
+    @property
+    def rejected(self) -> int:
+        """What could not be understood."""
+
+
 class Tally:
-    """Sets of device ids; `counters` reduces them to numbers."""
+    """Sets of ids; `counters` reduces them to numbers."""
 
     def __init__(self) -> None:
         self.seen: set[str] = set()
@@ -23,7 +44,7 @@ class Tally:
         self._created |= self.seen & set(created)
         self._updated |= self.seen & set(updated)
 
-    def counters(self, plan: DevicePlan | None = None) -> Counters:
+    def counters(self, plan: Counted | None = None) -> Counters:
         """The numbers, as they will be once `plan` is committed."""
         plan = plan or DevicePlan()
         seen = len(self.seen | plan.seen)
@@ -39,7 +60,7 @@ class Tally:
             failed=failed,
         )
 
-    def add(self, plan: DevicePlan) -> None:
+    def add(self, plan: Counted) -> None:
         """Take over what was committed."""
         self.seen |= plan.seen
         self._created |= plan.created

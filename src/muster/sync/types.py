@@ -9,7 +9,7 @@ from uuid import UUID
 
 from muster.assets.types import ChangedAsset, FieldChange, NewAsset, Reading
 from muster.mappings.schemas import EntityState
-from muster.providers.contract import DeviceChunk, DeviceRecord, RejectedRow
+from muster.providers.contract import DeviceChunk, DeviceRecord, ProviderErrorInfo, RejectedRow
 
 
 class SyncType(StrEnum):
@@ -17,10 +17,13 @@ class SyncType(StrEnum):
 
     ORGANIZATIONS = "organizations"
     DEVICES = "devices"
+    ALERTS = "alerts"
 
 
 class SyncMode(StrEnum):
-    """How much of it: everything with hardware, the light list only, or a single device."""
+    """How much of it: of devices everything with hardware, the light list only, or single ones; of alerts
+    those of some days with what is resolved, or the open ones only.
+    """
 
     FULL = "full"
     INCREMENTAL = "incremental"
@@ -38,6 +41,14 @@ class RunStatus(StrEnum):
     FAILED = "failed"
     INTERRUPTED = "interrupted"
     CANCELLED = "cancelled"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a sync ended."""
+
+    status: RunStatus
+    error: ProviderErrorInfo | None = None
 
 
 class Action(StrEnum):

@@ -71,8 +71,14 @@ _PHASES: Mapping[str, tuple[str, str]] = {
     "device": ("Reading the device", "Device"),
     "details": ("Reading hardware", "Hardware"),
     "missing": ("Looking for missing devices", "Missing"),
+    "alerts": ("Reading alerts", "Alerts"),
+    "absent": ("Reading alerts that are not open any more", "Not open any more"),
 }
 _DEVICE_PHASES = ("organizations", "roster", "devices", "details", "missing")
+_EXPECTED: Mapping[str, Sequence[str]] = {
+    SyncType.DEVICES: _DEVICE_PHASES,
+    SyncType.ALERTS: ("alerts", "absent"),
+}
 _CUT_SHORT = (RunStatus.FAILED, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 _REASONS: Mapping[str, str] = {
     "new_device": "New device in a mapped organization.",
@@ -164,14 +170,14 @@ def steps(run: RunView) -> Sequence[Step]:
         met[-1] = replace(met[-1], state="ended")
     if run.status != RunStatus.RUNNING or run.mode == SyncMode.SINGLE:
         return met
-    expected = _DEVICE_PHASES if run.sync_type == SyncType.DEVICES else ()
+    expected = _EXPECTED.get(run.sync_type, ())
     return [*met, *(Step(_PHASES[phase][1], "waits") for phase in expected if phase not in spent)]
 
 
 def _figure(phase: str, run: RunView) -> str | None:
     if phase == "organizations" and run.sync_type == "organizations":
         return f"{wording.number(run.processed)} read"
-    if phase == "devices" and run.processed:
+    if phase in ("devices", "alerts") and run.processed:
         return f"{wording.number(run.processed)} read"
     if phase == "missing":
         return f"{wording.number(run.missing)} missing"

@@ -81,3 +81,8 @@ def is_secure(request: Request[Any, Any, Any]) -> bool:
 def client_address(request: Request[Any, Any, Any]) -> str | None:
     """The address that the request came from."""
     return request.client.host if request.client else None
+
+
+def base_url(request: Request[Any, Any, Any], public_url: str | None) -> str:
+    """Where others reach Muster: the address set for it, else the one that this request was sent to."""
+    return public_url or str(request.base_url).rstrip("/")

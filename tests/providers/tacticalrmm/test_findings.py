@@ -13,6 +13,7 @@ from muster.egress import EgressPolicy
 from muster.egress.policy import networks
 from muster.providers.contract import CheckResult, ProviderError
 from muster.simulator import FleetSpec, SimulatorServer
+from muster.simulator.accounts import READING, Role
 from tests.support.opening import impatient, opened
 from tests.support.recordings import Recordings
 from tests.support.replay import (
@@ -102,6 +103,8 @@ def working(recordings: Recordings, **instead: Reply) -> Handler:
         "/clients/": "clients_list",
         "/agents/": "agents_detail_false",
         "/beta/v1/client/": "beta_client_list",
+        "/alerts/": "alerts_patch_sev_empty",
+        "/alerts/0/": "alerts_put_404",
     }
     bodies = {"/clients/": "clients_list", "/agents/": "agents_detail_false"}
 
@@ -244,7 +247,46 @@ async def test_restricted_roles_of_the_simulator() -> None:
             ("expired", "key_expired"),
         ):
             assert codes(await checked(server.url, api_key=server.users[name].api_key)) == {code}
-        assert (await checked(server.url, api_key=server.users["blocked"].api_key)).findings == ()
+        assert (await checked(server.url, api_key=server.users["technician"].api_key)).findings == ()
+
+
+async def test_what_a_role_may_not_do_about_alerts_is_named() -> None:
+    with SimulatorServer(FleetSpec(agents=5), frozen=True) as server:
+        before = [row.resolved for row in server.alerts.rows()]
+        reader = await checked(server.url, api_key=server.users["blocked"].api_key)
+        assert reader.ok
+        assert codes(reader, "warning") == {"alerts_not_writable"}
+        assert "can_manage_alerts" in reader.findings[0].message
+        assert (reader.facts["alerts_readable"], reader.facts["alerts_writable"]) == (True, False)
+        server.users["blocked"].role = Role("No alerts", READING - {"can_list_alerts"})
+        blind = await checked(server.url, api_key=server.users["blocked"].api_key)
+        assert blind.ok
+        assert codes(blind, "warning") == {"alerts_not_readable", "alerts_not_writable"}
+        assert "can_list_alerts" in "".join(finding.message for finding in blind.findings)
+        assert (await checked(server.url, api_key=server.api_key)).facts["alerts_writable"]
+        # The check asks about alerts without reading or changing one.
+        assert [row.resolved for row in server.alerts.rows()] == before
+        asked = [seen for seen in server.requests if seen.path.startswith("/alerts/")]
+        assert {seen.method for seen in asked} == {"PATCH", "PUT"}
+        assert len(asked) == 6
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("status", [404, 500])
+async def test_alerts_that_cannot_be_asked_for(recordings: Recordings, status: int) -> None:
+    with serving(working(recordings, alerts=as_html(status))) as server:
+        result = await checked(server.url)
+    assert result.ok
+    assert codes(result, "warning") == {"not_found" if status == 404 else "unavailable"}
+    assert (result.facts["alerts_readable"], result.facts["alerts_writable"]) == (False, False)
+
+
+@pytest.mark.recordings
+async def test_alerts_are_not_asked_for_where_nothing_is_let_in(recordings: Recordings) -> None:
+    refused = capture_reply(recordings, "auth_apikey_invalid")
+    with serving(working(recordings, agents=refused, clients=refused)) as server:
+        assert codes(await checked(server.url)) == {"invalid_credentials"}
+    assert not server.asked("/alerts/", "PATCH")
 
 
 async def test_something_else_than_a_tactical_server() -> None:

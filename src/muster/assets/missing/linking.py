@@ -22,6 +22,8 @@ from muster.assets.types import AssetContent, ChangedAsset, FieldChange, differe
 from muster.db import bulk
 from muster.db.types import table_of
 from muster.errors import Conflict
+from muster.events.service import EventService
+from muster.events.types import EventType
 from muster.jobs.service import JobService
 from muster.jobs.types import JobState
 from muster.mappings.missing.service import AbsenceService
@@ -71,6 +73,7 @@ async def link(session: AsyncSession, scope: TenantScope, asset_id: UUID, other_
         "before": msgspec.to_builtins(before),
     }
     await bulk.insert(session, scope, _LINKS, [row])
+    await _announce(session, scope, asset_id, new, after.name, reason="linked")
 
 
 async def separate(
@@ -109,6 +112,7 @@ async def separate(
     after = msgspec.structs.replace(now, asset_type=contents[merged_id].asset_type)
     await _write(session, scope, merged_id, before=contents[merged_id], after=after)
     await bulk.delete_where(session, scope, _LINKS, where={"merged_asset_id": merged_id})
+    await _announce(session, scope, merged_id, current, after.name, reason="separated")
 
 
 async def _device(absence: AbsenceService, asset_id: UUID) -> DeviceMapping:
@@ -126,6 +130,37 @@ async def _wait_for_nobody(session: AsyncSession, scope: TenantScope, integratio
         raise Conflict(
             "A sync of this integration is under way.", remedy="Try again when it has ended.", code="busy"
         )
+
+
+async def _announce(
+    session: AsyncSession,
+    scope: TenantScope,
+    asset_id: UUID,
+    device: DeviceMapping,
+    name: str,
+    *,
+    reason: str,
+) -> None:
+    """Tell others which asset a device stands for by now: what they keep of it may have to follow."""
+    data = {
+        "integration_id": device.integration_id,
+        "provider": await _provider(session, scope, asset_id),
+        "run_id": None,
+        "asset_id": asset_id,
+        "device_id": device.external_entity_id,
+        "organization_id": device.external_realm_id,
+        "name": name,
+        "reason": reason,
+        "changed": ["agent"],
+    }
+    source = f"/integrations/{device.integration_id}"
+    await EventService(session, scope).publish(EventType.DEVICE_UPDATED, asset_id, data, source=source)
+
+
+async def _provider(session: AsyncSession, scope: TenantScope, asset_id: UUID) -> str | None:
+    agents = await MissingRepository(session, scope).agents([asset_id])
+    provider: str | None = agents[asset_id]["rmm_provider"]
+    return provider
 
 
 async def _set(session: AsyncSession, scope: TenantScope, asset_id: UUID, values: dict[str, Any]) -> None:

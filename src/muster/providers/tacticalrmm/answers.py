@@ -20,7 +20,7 @@ from muster.providers.contract import (
     RejectedRow,
 )
 from muster.providers.tacticalrmm import cleaning
-from muster.providers.tacticalrmm.payloads import Detail, Page
+from muster.providers.tacticalrmm.payloads import AlertPage, Detail, Page
 from muster.providers.tacticalrmm.translate import RowRefused
 
 T = TypeVar("T")
@@ -150,6 +150,15 @@ def _missing(answer: Answer, html: bool) -> ProviderError:
     return ProviderNotFound(f"The server has nothing at {answer.path}.")
 
 
+def not_tactical(path: str) -> ProviderError:
+    """There is nothing where every server of this kind has something."""
+    return ProviderConfigurationError(
+        f"The server has no {path}: it is not Tactical RMM.",
+        code="not_tactical",
+        remedy="Check the instance URL, and what is in front of the server.",
+    )
+
+
 def _throttled(answer: Answer) -> ProviderError:
     wait = answer.retry_after
     when = f"in {wait:.0f} seconds" if wait is not None else "later"
@@ -170,7 +179,7 @@ def detail_of(answer: Answer) -> str:
 
 def decode(answer: Answer, kind: type[T]) -> T:
     """The body as `kind`; ProviderPayloadError names the field that does not fit."""
-    _require_json(answer)
+    require_json(answer)
     try:
         return msgspec.json.decode(answer.body, type=kind)
     except msgspec.ValidationError as wrong:
@@ -206,7 +215,7 @@ def decode_rows(answer: Answer, kind: type[T]) -> Rows[T]:
 
     The whole is decoded at once; only when that fails is each row decoded by itself.
     """
-    _require_json(answer)
+    require_json(answer)
     paginated = answer.body.lstrip()[:1] == b"{"
     try:
         if paginated:
@@ -253,12 +262,41 @@ def _row_by_row(answer: Answer, kind: type[T], paginated: bool) -> Rows[T]:
     return result
 
 
+def decode_alerts(answer: Answer) -> list[msgspec.Raw]:
+    """The items of an alert list, bare or as {"alerts": []}, each still as it is on the wire."""
+    require_json(answer)
+    listed = answer.body.lstrip()[:1] == b"{"
+    try:
+        if listed:
+            return msgspec.json.decode(answer.body, type=AlertPage).alerts
+        return msgspec.json.decode(answer.body, type=list[msgspec.Raw])
+    except msgspec.ValidationError as wrong:
+        raise ProviderPayloadError(f"The answer to {answer.path} is not a list of alerts.") from wrong
+    except MALFORMED as broken:
+        raise _not_json(answer) from broken
+
+
+def decode_item(item: bytes | msgspec.Raw, kind: type[T]) -> tuple[T, dict[str, Any]]:
+    """One item as a row, with all that it holds; RowRefused names the field that does not fit."""
+    try:
+        whole = msgspec.json.decode(item, type=dict[str, Any])
+        return msgspec.convert(whole, kind), whole
+    except MALFORMED as wrong:
+        field, reason = _explained(wrong)
+        raise RowRefused(field or "", reason) from wrong
+
+
+def id_of(item: msgspec.Raw) -> str | None:
+    """The `id` of an item that does not fit, where it has one."""
+    return _shown(_named(item).id)
+
+
 def rejected(position: int, external_id: str | None, refused: RowRefused) -> RejectedRow:
     """A row that was decoded but cannot become a record."""
     return RejectedRow(
         external_id=None if external_id is None else cleaning.label(external_id, 200),
         position=position,
-        field=refused.field,
+        field=refused.field or None,
         reason=refused.reason,
     )
 
@@ -279,7 +317,10 @@ def _named(raw: msgspec.Raw) -> _Named:
 
 def _id_of(row: _Named, kind: type[Any]) -> str | None:
     # An agent's integer pk must not pass for its agent_id.
-    name = row.agent_id if "agent_id" in kind.__struct_fields__ else row.id
+    return _shown(row.agent_id if "agent_id" in kind.__struct_fields__ else row.id)
+
+
+def _shown(name: object) -> str | None:
     return cleaning.label(str(name), 200) if isinstance(name, str | int) else None
 
 
@@ -292,7 +333,8 @@ def _explained(wrong: BaseException) -> tuple[str | None, str]:
     return cleaning.label(field, 200), cleaning.label(text.partition(" - at `")[0], 300) or "malformed"
 
 
-def _require_json(answer: Answer) -> None:
+def require_json(answer: Answer) -> None:
+    """ProviderPayloadError unless the answer says that it is JSON."""
     if answer.media_type != _JSON:
         raise ProviderPayloadError(
             f"The answer to {answer.path} is {answer.media_type or 'of no stated type'}, not JSON."

@@ -30,6 +30,7 @@ from muster.providers.contract import (
     Traffic,
 )
 from muster.providers.tacticalrmm import answers, doctor, lists, translate
+from muster.providers.tacticalrmm.alerts import AlertVerbs
 from muster.providers.tacticalrmm.auth import Authenticator
 from muster.providers.tacticalrmm.lists import DETAIL, LIGHT, LIST_AGENTS, Pace
 from muster.providers.tacticalrmm.payloads import (
@@ -39,6 +40,7 @@ from muster.providers.tacticalrmm.payloads import (
     RosterRow,
     SingleRow,
 )
+from muster.providers.tacticalrmm.provisioning import WebhookVerbs
 from muster.providers.tacticalrmm.translate import RowRefused
 from muster.providers.tacticalrmm.wire import Wire
 
@@ -55,8 +57,10 @@ _UNREACHABLE_IN_A_ROW = 3
 _TURN = 500
 
 
-class TacticalConnection:
-    """The verbs of the provider contract against one server."""
+class TacticalConnection(AlertVerbs, WebhookVerbs):
+    """The verbs of the provider contract against one server; those on alerts are in `alerts`, those that set
+    the webhook up in `provisioning`.
+    """
 
     def __init__(
         self, settings: ConnectionSettings, wire: Wire, auth: Authenticator, traffic: Traffic

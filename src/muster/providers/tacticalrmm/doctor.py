@@ -19,6 +19,7 @@ from muster.providers.contract import (
     ProviderUnavailable,
 )
 from muster.providers.tacticalrmm import answers, ladder
+from muster.providers.tacticalrmm.alerts import ALERTS, LIST_ALERTS, MANAGE_ALERTS
 from muster.providers.tacticalrmm.ladder import Ladder
 from muster.providers.tacticalrmm.payloads import ClientRow, DashRow, RosterRow
 from muster.providers.tacticalrmm.wire import LIST_ONCE, ONCE, Wire
@@ -83,6 +84,7 @@ async def examine(
         await _let_in(wire, report)
         await _version(wire, report)
         await _visible(wire, report)
+        await _alerts(wire, report)
         await _source(settings.options.get("source", "auto"), wire, report)
     except ProviderError as failure:
         report.add_error(failure)
@@ -178,6 +180,49 @@ async def _visible(wire: Wire, report: _Report) -> None:
             f"The role sees {seen} of the {stated} devices that its clients count: it is limited to some"
             " sites. The others will not come in, and none counts as missing.",
             "Give the role access to whole clients, if all of their devices are wanted.",
+        )
+
+
+async def _alerts(wire: Wire, report: _Report) -> None:
+    """What the role may do about alerts, by two questions that cost the server next to nothing.
+
+    A list of no severity needs no look into its database. Numbers begin at 1, so that a change of alert 0,
+    and one that there is not, does nothing: whoever may is told that there is no such alert.
+    """
+    if any(one.level == "error" and one.code != ProviderPermissionError.code for one in report.findings):
+        return
+    try:
+        listed = await wire.answer_to("PATCH", ALERTS, json={"severityFilter": []}, ask=ONCE, is_read=True)
+        changed = await wire.answer_to("PUT", f"{ALERTS}0/", json={"type": "none"}, ask=ONCE)
+    except ProviderError as failure:
+        report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
+        return
+    understood = changed.status == 404 and answers.detail_of(changed) != ""
+    _may(report, "alerts_readable", answers.refusal(listed, LIST_ALERTS))
+    _may(report, "alerts_writable", None if understood else answers.refusal(changed, MANAGE_ALERTS))
+
+
+def _may(report: _Report, what: str, failure: ProviderError | None) -> None:
+    report.facts[what] = failure is None
+    if failure is None:
+        return
+    if not isinstance(failure, ProviderPermissionError):
+        report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
+    elif what == "alerts_readable":
+        report.add(
+            "alerts_not_readable",
+            "warning",
+            f"The role may not read alerts: it lacks {LIST_ALERTS}. What the webhook says stays unconfirmed,"
+            " and what it missed is not found.",
+            f"Give the role {LIST_ALERTS}.",
+        )
+    else:
+        report.add(
+            "alerts_not_writable",
+            "warning",
+            f"The role may not change alerts: it lacks {MANAGE_ALERTS}. What is resolved or snoozed in Muster"
+            " stays as it was on the server.",
+            f"Give the role {MANAGE_ALERTS}, if it shall be written back.",
         )
 
 

@@ -61,7 +61,7 @@ MANIFEST = ProviderManifest(
             only_for_auth_mode=PASSWORD,
         ),
     ),
-    capabilities=frozenset({Capability.SINGLE_DEVICE}),
+    capabilities=frozenset({Capability.SINGLE_DEVICE, Capability.ALERTS, Capability.WEBHOOK}),
     auth_modes=(
         AuthMode(key=API_KEY, label="API key"),
         AuthMode(key=PASSWORD, label="Username and password"),

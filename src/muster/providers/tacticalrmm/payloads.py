@@ -248,3 +248,37 @@ class Detail(msgspec.Struct):
     """The commonest error body (CONTRACT 0)."""
 
     detail: str = ""
+
+
+class AlertRow(msgspec.Struct, kw_only=True):
+    """An alert (CONTRACT 4). Without an agent `hostname`, `agent_id`, `client` and `site` are absent.
+
+    `action_run` is when what the alert's template does ran, a webhook or a script, and `action_retcode` its
+    answer's status or its exit code; `resolved_action_run` likewise for its end.
+    """
+
+    id: Key
+    alert_time: Moment
+    alert_type: str
+    severity: str
+    resolved: bool
+    snoozed: bool = False
+    hidden: bool = False
+    message: str | None = None
+    hostname: str | None = None
+    agent_id: str | None = None
+    client: str | None = None
+    site: str | None = None
+    snooze_until: Moment | None = None
+    resolved_on: Moment | None = None
+    action_run: Moment | None = None
+    action_retcode: int | None = None
+    resolved_action_run: Moment | None = None
+    assigned_check: Key | None = None
+    assigned_task: Key | None = None
+
+
+class AlertPage(msgspec.Struct):
+    """The list of alerts as `top` gives it; without, it is a bare array."""
+
+    alerts: list[msgspec.Raw]

@@ -7,11 +7,13 @@ from contextlib import asynccontextmanager
 from urllib.parse import quote
 
 from muster.egress import Egress
+from muster.providers.alerting import WebhookMessage
 from muster.providers.contract import ConnectionSettings, SessionStore, Traffic
 from muster.providers.tacticalrmm.auth import authenticator
 from muster.providers.tacticalrmm.client import TacticalConnection
 from muster.providers.tacticalrmm.manifest import MANIFEST
 from muster.providers.tacticalrmm.settings import normalize
+from muster.providers.tacticalrmm.webhook import WEBHOOK, parse_webhook
 from muster.providers.tacticalrmm.wire import Wire
 
 
@@ -19,6 +21,7 @@ class TacticalProvider:
     """The kind of provider behind `tacticalrmm`."""
 
     manifest = MANIFEST
+    webhook = WEBHOOK
 
     def settings(self, raw: Mapping[str, str | None]) -> ConnectionSettings:
         """What a person typed, normalized; InvalidInput names the field."""
@@ -32,6 +35,10 @@ class TacticalProvider:
         """
         scheme, _, host = instance_url.partition("://api.")
         return f"{scheme}://rmm.{host}/agents/{quote(external_id, safe='')}" if host else None
+
+    def parse_webhook(self, body: bytes) -> WebhookMessage:
+        """What a body that arrived says; never raises."""
+        return parse_webhook(body)
 
     @asynccontextmanager
     async def connect(

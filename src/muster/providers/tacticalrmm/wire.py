@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from muster.egress import Answer, EgressError, ServerClient
-from muster.providers.contract import ProviderConfigurationError, ProviderNotFound
+from muster.providers.contract import ProviderNotFound
 from muster.providers.tacticalrmm import answers
 from muster.providers.tacticalrmm.auth import Authenticator
 
@@ -29,7 +29,7 @@ PAGE = Ask(seconds=60.0, max_body=64 * 1024 * 1024)
 
 
 class Wire:
-    """GET requests to one server."""
+    """Requests to one server."""
 
     def __init__(self, http: ServerClient, auth: Authenticator) -> None:
         self._http = http
@@ -44,14 +44,39 @@ class Wire:
         ask: Ask = SMALL,
     ) -> Answer:
         """A successful answer. `permission` is what a 403 would lack."""
+        answer = await self.answer_to("GET", path, params=params, ask=ask)
+        return _accepted(answer, permission)
+
+    async def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        json: Any = None,
+        permission: str | None = None,
+        ask: Ask = SMALL,
+        is_read: bool = False,
+    ) -> Answer:
+        """A successful answer to a request with a body. Never repeated, unless `is_read`: it only asks."""
+        answer = await self.answer_to(method, path, json=json, ask=ask, is_read=is_read)
+        return _accepted(answer, permission)
+
+    async def answer_to(
+        self,
+        method: str,
+        path: str,
+        *,
+        params: Mapping[str, str | int] | None = None,
+        json: Any = None,
+        ask: Ask = SMALL,
+        is_read: bool | None = None,
+    ) -> Answer:
+        """Any answer, after one login anew where the session had ended."""
         headers = await self._auth.headers()
-        answer = await self._send(path, params, headers, ask)
+        answer = await self._send(method, path, headers, ask, params=params, json=json, is_read=is_read)
         if answer.status == 401 and await self._auth.renew(headers):
             headers = await self._auth.headers()
-            answer = await self._send(path, params, headers, ask)
-        failed = answers.refusal(answer, permission)
-        if failed is not None:
-            raise failed
+            answer = await self._send(method, path, headers, ask, params=params, json=json, is_read=is_read)
         return answer
 
     async def get_list(
@@ -66,28 +91,31 @@ class Wire:
         try:
             return await self.get(path, params=params, permission=permission, ask=ask)
         except ProviderNotFound as missing:
-            raise ProviderConfigurationError(
-                f"The server has no {path}: it is not Tactical RMM.",
-                code="not_tactical",
-                remedy="Check the instance URL.",
-            ) from missing
+            raise answers.not_tactical(path) from missing
 
     async def without_credentials(self, path: str, ask: Ask = SMALL) -> Answer:
         """Any answer to a request that carries no credentials."""
-        return await self._send(path, None, {}, ask)
+        return await self._send("GET", path, {}, ask)
 
     async def _send(
-        self, path: str, params: Mapping[str, str | int] | None, headers: dict[str, str], ask: Ask
+        self, method: str, path: str, headers: dict[str, str], ask: Ask, **request: Any
     ) -> Answer:
         try:
             return await self._http.request(
-                "GET",
+                method,
                 path,
-                params=params,
                 headers=headers,
                 read_timeout=ask.seconds,
                 max_body=ask.max_body,
                 retries=ask.retries,
+                **request,
             )
         except EgressError as failure:
             raise answers.from_egress(failure) from failure
+
+
+def _accepted(answer: Answer, permission: str | None) -> Answer:
+    failed = answers.refusal(answer, permission)
+    if failed is not None:
+        raise failed
+    return answer

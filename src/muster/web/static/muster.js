@@ -104,7 +104,24 @@
   document.addEventListener("change", (event) => {
     const form = event.target.closest("form[data-submit-on-change]");
     if (form) form.requestSubmit();
+    const all = event.target.closest("[data-choose-all]");
+    if (all) each("tbody input[type=checkbox]", (box) => { box.checked = all.checked; }, document.getElementById(all.dataset.chooseAll));
   });
+
+  // --- a list with one of its things beside it: the focus goes along, Esc closes, Ctrl opens a tab --------
+  document.body.addEventListener("htmx:afterSettle", (event) => {
+    const wanted = event.detail.requestConfig?.elt.dataset?.focus;
+    if (wanted) document.getElementById(wanted)?.focus({ preventScroll: true });
+  });
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || event.defaultPrevented) return;
+    if (document.querySelector("dialog[open], details.m-add[open], [data-popover]")) return;
+    if (event.target.matches?.("input[type=search], textarea")) return;
+    document.querySelector("[data-pane-close]")?.click();
+  }, true);
+  document.addEventListener("click", (event) => {
+    if ((event.ctrlKey || event.metaKey || event.shiftKey) && event.target.closest("a[hx-get]")) event.stopImmediatePropagation();
+  }, true);
 
   // --- times: exact ones in the reader's own zone, relative ones kept true --------------------------------
   const span = (seconds) => {

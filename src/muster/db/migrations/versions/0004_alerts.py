@@ -56,6 +56,7 @@ def upgrade() -> None:
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("disabled_reason", sa.String(), nullable=True),
         sa.Column("failing_since", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_success_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -99,6 +100,20 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "sync_refreshes",
+        sa.Column("tenant_id", sa.Uuid(), nullable=False),
+        sa.Column("integration_id", sa.Uuid(), nullable=False),
+        sa.Column("device_id", sa.String(), nullable=False),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["tenant_id", "integration_id"],
+            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
+            name=op.f("fk_sync_refreshes_tenant_id_integration_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant_id", "integration_id", "device_id", name=op.f("pk_sync_refreshes")),
+    )
+    op.create_table(
         "webhook_deliveries",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
         sa.Column("delivery_id", sa.Uuid(), nullable=False),
@@ -109,6 +124,7 @@ def upgrade() -> None:
         sa.Column("state", sa.String(), nullable=False),
         sa.Column("attempts", sa.Integer(), nullable=False),
         sa.Column("next_attempt_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("requested_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("last_attempt_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status_code", sa.Integer(), nullable=True),
@@ -156,6 +172,7 @@ def upgrade() -> None:
         sa.Column("refused_since", sa.DateTime(timezone=True), nullable=True),
         sa.Column("last_refused_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("objects", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=False),
+        sa.Column("target_url", sa.String(), nullable=True),
         sa.Column("drift", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True),
         sa.Column("checked_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
@@ -322,6 +339,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("opened_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("first_seen_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("last_seen_at", sa.DateTime(timezone=True), nullable=True))
+        batch_op.add_column(sa.Column("raised_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(
             sa.Column("occurrences", sa.Integer(), server_default=sa.text("1"), nullable=False)
         )
@@ -332,6 +350,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column("resolved_by", sa.String(), nullable=True))
         batch_op.add_column(sa.Column("delivered_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column("delivery_code", sa.Integer(), nullable=True))
+        batch_op.add_column(sa.Column("webhook_at", sa.DateTime(timezone=True), nullable=True))
         batch_op.add_column(
             sa.Column("write_back", sa.JSON().with_variant(postgresql.JSONB(), "postgresql"), nullable=True)
         )
@@ -357,11 +376,16 @@ def upgrade() -> None:
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_rmm_alerts_tenant_id_last_seen_at"), ["tenant_id", "last_seen_at"], unique=False
+            batch_op.f("ix_rmm_alerts_tenant_id_raised_at"), ["tenant_id", "raised_at"], unique=False
         )
         batch_op.create_index(
-            batch_op.f("ix_rmm_alerts_tenant_id_status_last_seen_at"),
-            ["tenant_id", "status", "last_seen_at"],
+            batch_op.f("ix_rmm_alerts_tenant_id_status_raised_at"),
+            ["tenant_id", "status", "raised_at"],
+            unique=False,
+        )
+        batch_op.create_index(
+            batch_op.f("ix_rmm_alerts_tenant_id_status_severity_suppressed"),
+            ["tenant_id", "status", "severity", "suppressed"],
             unique=False,
         )
         batch_op.create_foreign_key(
@@ -376,6 +400,7 @@ def upgrade() -> None:
         "rmm_alert_changes",
         "rmm_alert_notices",
         "rmm_alert_rules",
+        "sync_refreshes",
         "webhook_deliveries",
         "webhook_endpoints",
         "webhook_receipts",

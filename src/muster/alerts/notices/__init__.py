@@ -1,0 +1,1 @@
+"""Messages about alerts to the channels that rules name."""

@@ -1,0 +1,143 @@
+"""The schedule of alerts: it takes a permission of its own, and what it lacks stops nothing else."""
+
+from dataclasses import replace
+from datetime import timedelta
+from uuid import UUID
+
+import pytest
+
+from muster.integrations.types import State
+from muster.jobs.service import JobService
+from muster.jobs.types import JobView
+from muster.schedules.service import ScheduleService
+from muster.simulator import SimulatorServer
+from muster.sync.jobs import request_alerts
+from tests.providers.second import AcmeServer, acme
+from tests.schedules.hands import Hands, run_on, until_something_runs
+from tests.support.time import Time
+from tests.support.world import World
+
+REFRESH, FULL, ALERTS = "devices_refresh", "devices_full", "alerts"
+
+
+@pytest.fixture
+async def connected(world: World, hands: Hands, server: SimulatorServer, time: Time) -> UUID:
+    """An integration of a user whose role can be changed, with schedules."""
+    time.servers.append(server)
+    integration_id = await world.connect(server, api_key=server.users["nototp"].api_key)
+    await world.map_all(integration_id)
+    await hands.tick()
+    return integration_id
+
+
+def forbid(server: SimulatorServer, permission: str) -> None:
+    user = server.users["nototp"]
+    assert user.role is not None
+    user.role = replace(user.role, permissions=user.role.permissions - {permission})
+
+
+def allow(server: SimulatorServer, permission: str) -> None:
+    user = server.users["nototp"]
+    assert user.role is not None
+    user.role = replace(user.role, permissions=user.role.permissions | {permission})
+
+
+async def test_alerts_come_every_ten_minutes(world: World, hands: Hands, connected: UUID, time: Time) -> None:
+    done = await run_on(hands, time, hours=2)
+    assert done.count("sync_alerts") == 12
+    runs = [run for run in await world.runs() if run.sync_type == "alerts"]
+    assert {(run.status, run.trigger) for run in runs} == {("succeeded", "schedule")}
+
+
+async def test_a_key_that_may_not_see_alerts_stops_no_device(
+    world: World, hands: Hands, server: SimulatorServer, connected: UUID, time: Time
+) -> None:
+    await run_on(hands, time, hours=1)
+    forbid(server, "can_list_alerts")
+    before = await hands.schedules(connected)
+    done = await run_on(hands, time, hours=12)
+    # Every six hours in place of every ten minutes, and devices as ever.
+    assert 2 <= done.count("sync_alerts") <= 3
+    assert done.count("sync_devices incremental") >= 46
+    (run, *_) = [run for run in await world.runs() if run.sync_type == "alerts"]
+    assert (run.status, run.error and run.error["code"]) == ("failed", "permission_missing")
+    schedules = await hands.schedules(connected)
+    assert {(s.paused_code, s.failures) for s in schedules.values()} == {(None, 0)}
+    assert await hands.told() == []
+    view = await world.integration(connected)
+    assert (view.state, view.sync_error, view.sync_status) == (State.CONNECTED, None, "succeeded")
+    assert before.keys() == schedules.keys()
+    # Once it may, a sync by hand brings the schedule back to its pace.
+    allow(server, "can_list_alerts")
+    assert (await world.alerts(connected)).status == "succeeded"
+    at = (await hands.schedules(connected))[ALERTS].next_run_at
+    assert at is not None
+    assert at - time.now <= timedelta(minutes=15)
+    assert 5 <= (await run_on(hands, time, hours=1)).count("sync_alerts") <= 6
+
+
+async def test_it_comes_back_by_itself_within_six_hours(
+    hands: Hands, server: SimulatorServer, connected: UUID, time: Time
+) -> None:
+    forbid(server, "can_list_alerts")
+    await run_on(hands, time, minutes=30)
+    allow(server, "can_list_alerts")
+    await run_on(hands, time, hours=6)
+    assert 5 <= (await run_on(hands, time, hours=1)).count("sync_alerts") <= 6
+
+
+async def test_a_refused_key_stops_everything_whoever_met_it(
+    world: World, hands: Hands, server: SimulatorServer, connected: UUID, time: Time
+) -> None:
+    for kind in (REFRESH, FULL):
+        await hands.set(connected, kind, enabled=False)
+    server.users["nototp"].api_key = "X" * 32
+    assert await until_something_runs(hands, time) == ["sync_alerts"]
+    schedules = await hands.schedules(connected)
+    assert {schedule.paused_code for schedule in schedules.values()} == {"invalid_credentials"}
+    assert await hands.told() == ["NEEDS_ATTENTION"]
+    view = await world.integration(connected)
+    assert view.state is State.NEEDS_ATTENTION
+    server.users["nototp"].api_key = "Y" * 32
+    await world.update(connected, api_key="Y" * 32)
+    assert await hands.tick_and_work() == ["check_integration"]
+    assert (await world.integration(connected)).sync_error is None
+    assert await hands.told() == ["NEEDS_ATTENTION", "RECOVERED"]
+
+
+async def test_what_alerts_ask_for_is_left_alone_while_the_server_fails(
+    world: World, hands: Hands, server: SimulatorServer, connected: UUID, time: Time
+) -> None:
+    async def by_an_alert() -> JobView:
+        view = await world.integration(connected)
+        async with world.database.write(world.scope) as session:
+            jobs = JobService(session, world.scope)
+            ticket = await request_alerts(jobs, view, trigger="webhook")
+        await hands.work()
+        return next(job for job in await hands.jobs() if job.job_id == ticket.job_id)
+
+    job = await by_an_alert()
+    assert job.state == "succeeded"
+    server.add_fault("error502")
+    await run_on(hands, time, minutes=20)
+    asked = len(server.requests)
+    assert (await by_an_alert()).state == "succeeded"
+    assert len(server.requests) == asked
+    server.faults.clear()
+    await run_on(hands, time, hours=1)
+    asked = len(server.requests)
+    await by_an_alert()
+    assert len(server.requests) > asked
+
+
+async def test_who_has_no_alerts_has_no_schedule_for_them(world: World, hands: Hands) -> None:
+    other = AcmeServer("https://acme.example.com")
+    with acme(other):
+        integration_id = await world.add("Acme", "acmermm", instance_url=other.url, token=other.token)
+        assert (await world.connector.check(world.scope, integration_id)).ok
+        await hands.tick()
+        assert set(await hands.schedules(integration_id)) == {REFRESH, FULL}
+        # Nor is it looked for again and again.
+        async with world.database.write() as session:
+            await ScheduleService(session, world.scope, world.box).ensure(integration_id)
+        assert set(await hands.schedules(integration_id)) == {REFRESH, FULL}
