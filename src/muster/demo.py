@@ -24,9 +24,9 @@ from muster.accounts.permissions import Role
 from muster.accounts.service import UserService
 from muster.alerts.service import AlertService
 from muster.assets.service import AssetService
+from muster.bootstrap import inbound
 from muster.clients.service import ClientService
 from muster.errors import InvalidInput, MusterError
-from muster.inbound_webhooks.provisioning.service import WebhookSetup
 from muster.integrations.connections import Connector
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
@@ -145,8 +145,8 @@ class _Demo:
         self._sync = SyncService(
             application.database, application.secrets, self._connector, application.settings
         )
-        self._setup = WebhookSetup(
-            application.database, application.secrets, self._connector, application.settings.public_url
+        self._setup = inbound.webhook_setup(
+            application.database, application.secrets, self._connector, application.settings
         )
 
     async def run(self, server: SimulatorServer, password: str) -> Fleet:

@@ -128,7 +128,7 @@ def test_what_is_not_met_is_named(asked: dict[str, object], unmet: tuple[str, ..
         device_name="SRV-01",
         message="Disk C: is full",
     )
-    assert rules.unmet(rule(**asked).conditions, alert) == unmet
+    assert rules.unmet(rule(**asked).conditions, alert) == unmet  # type: ignore[arg-type]
 
 
 def test_what_is_not_known_meets_no_condition() -> None:

@@ -114,6 +114,10 @@ def test_json_while_it_runs_on(tmp_path: Path) -> None:
         result = json.loads(text)
         assert Path(result["data_dir"]).is_dir()
         assert httpx2.get(f"{result['url']}/readyz", timeout=60).status_code == 200
+        # A visitor sees alerts come: the simulated server was told to call this very address.
+        webhook = Muster({"MUSTER_DATA_DIR": result["data_dir"]}).done("webhook", "check", "Demo")
+        assert webhook["target_url"].startswith(f"{result['url']}/api/webhooks/")
+        assert webhook["drift"] == {"steps": [], "problem": None}
         process.terminate()
     assert process.returncode == 0
     assert not Path(result["data_dir"]).exists()

@@ -16,7 +16,9 @@ async def test_who_asks_before_it_is_put_shares_the_answer() -> None:
         return f"{key} {put.count(key)}"
 
     gathered = Gathered(answer)
-    assert await asyncio.gather(*(gathered.ask("a") for _ in range(5)), gathered.ask("b")) == ["a 1"] * 5 + ["b 1"]
+    assert await asyncio.gather(*(gathered.ask("a") for _ in range(5)), gathered.ask("b")) == ["a 1"] * 5 + [
+        "b 1"
+    ]
     assert put == ["a", "b"]
     assert await gathered.ask("a") == "a 2"
 

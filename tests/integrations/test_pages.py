@@ -102,7 +102,7 @@ async def test_who_may_do_what(site: Site, server: SimulatorServer) -> None:
         page = await browser.get(panel)
         assert page.status == 200
         locked = page.texts(".m-locked")
-        assert locked == ["Edit", "Test connection", "Disconnect…"]
+        assert locked == ["Edit", "Test connection", "Disconnect…", "Set up for me", "Reveal"]
         assert "system_settings:update" in (page.attribute(".m-locked", "aria-label") or "")
         assert page.html.css_first(f'form[action="{panel}/sync"]') is not None
         assert page.html.css_first("#disconnect") is None

@@ -14,23 +14,24 @@ from tests.support.tour import every_page
 pytestmark = pytest.mark.slow
 
 
-def test_every_page_in_every_look(browser: Browser, tmp_path: Path) -> None:
+@pytest.mark.parametrize("look", LOOKS)
+def test_every_page_in_every_look(browser: Browser, tmp_path: Path, look: str) -> None:
     url = f"sqlite:///{tmp_path}/muster.db"
     build(url)
     house = House(url, tmp_path)
     with SimulatorServer(FleetSpec(agents=60, seed=7)) as server:
         scope = house.tenant()
         session = house.session(scope)
-        pages = every_page(**house.furnish(scope, server))
+        ids = house.furnish(scope, server)
+        pages = every_page({**ids, **house.trouble(scope, server, ids["integration"])})
         with house.serve() as serving:
-            for look in LOOKS.values():
-                for stop in pages:
-                    known = session if stop.login else None
-                    with visitor(browser, serving.url, session=known, **look) as guest:
-                        guest.expected = {404}
-                        stop.visit(guest)
-                        guest.accessible()
-                        guest.fits()
+            for stop in pages:
+                known = session if stop.login else None
+                with visitor(browser, serving.url, session=known, **LOOKS[look]) as guest:
+                    guest.expected = {404}
+                    stop.visit(guest)
+                    guest.accessible()
+                    guest.fits()
 
 
 def test_every_page_while_there_is_nothing(browser: Browser, tmp_path: Path) -> None:
@@ -47,6 +48,9 @@ def test_every_page_while_there_is_nothing(browser: Browser, tmp_path: Path) -> 
             "/clients",
             "/runs",
             "/settings/integrations/rmm",
+            "/settings/rules",
+            "/settings/channels",
+            "/settings/webhooks",
             "/audit",
         ):
             guest.open(path)

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-
 import pytest
 
 from muster.accounts.permissions import Role

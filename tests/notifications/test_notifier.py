@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from ipaddress import ip_network
+from pathlib import Path
 
 import pytest
 
@@ -81,10 +82,9 @@ async def test_no_redirect_is_followed(receiver: Receiver) -> None:
         assert elsewhere.received == []
 
 
-async def test_no_file_of_the_machine_is_read(receiver: Receiver, tmp_path: object) -> None:
-    secret = f"{tmp_path}/secret.json"
-    with open(secret, "w", encoding="utf-8") as file:  # noqa: PTH123 - a path as an address has it
-        file.write('{"text": "a secret of the machine"}')
+async def test_no_file_of_the_machine_is_read(receiver: Receiver, tmp_path: Path) -> None:
+    secret = tmp_path / "secret.json"
+    secret.write_text('{"text": "a secret of the machine"}')
     url = f"workflow://{receiver.place}/{'a' * 32}/{'b' * 43}/?template={secret}"
     await Notifier(LOOPBACK).send([post(url)])
     assert not any(b"secret of the machine" in each.body for each in receiver.received)

@@ -1,4 +1,4 @@
-"""Events become signed webhooks: tried again for a day, given up, switched off; none lost, none written twice."""
+"""Events become signed webhooks: tried again for a day, given up, switched off; none lost, none doubled."""
 
 import base64
 from datetime import datetime, timedelta

@@ -37,7 +37,7 @@ def test_the_public_library_accepts_what_is_signed(payload: dict[str, Any], mome
 
 
 def test_the_vector_of_the_library() -> None:
-    # From the test of the reference library in Python: standardwebhooks, test_webhook.py ("test_sign_function").
+    # From the test of the reference library in Python (standardwebhooks, test_sign_function).
     secret, body = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", b'{"test": 2432232314}'
     sent = signing.headers(
         "msg_p5jXN8AQM9LWM0D4loKWxJek", datetime.fromtimestamp(1614265330, UTC), body, [secret]

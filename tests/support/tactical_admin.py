@@ -1,5 +1,6 @@
 """What a person with rights does in a simulated Tactical server, over its HTTP API."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -64,4 +65,6 @@ class TacticalAdmin:
             task_script_actions=True,
         )
         (made,) = [each["id"] for each in self.templates() if each["name"] == name]
+        # A person is slower than the server's background work; at once, the default may reach nobody.
+        self._server.clock.advance(timedelta(seconds=5))
         self.call("PUT", "/core/settings/", alert_template=made)

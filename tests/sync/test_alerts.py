@@ -1,17 +1,22 @@
 """Alerts are made to agree with a server's: what is asked for, what is written, what is never concluded."""
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
 import httpx2
 import pytest
 
+from muster import clock
+from muster.alerts.intake import AlertIntake
 from muster.alerts.schemas import AlertFilter, AlertView
 from muster.alerts.service import AlertService
 from muster.alerts.types import AlertStatus
+from muster.db.types import new_id
 from muster.errors import Conflict, InvalidInput
 from muster.events.service import EventService
+from muster.providers.alerting import AlertType, WebhookMessage
 from muster.simulator import FleetSpec, SimulatorServer
 from muster.sync.schemas import Preview, RunView
 from tests.providers.second import AcmeServer, acme
@@ -286,3 +291,53 @@ async def test_days_are_bounded_and_a_provider_without_alerts_has_none(
             await world.alerts(second)
     assert refused.value.code == "not_offered"
     assert refused.value.remedy
+
+
+async def heard(world: World, integration_id: UUID, **said: Any) -> None:
+    """What a webhook says while the server cannot be asked."""
+    view = await world.integration(integration_id)
+    message = WebhookMessage(event="trigger", alert_type=AlertType.CHECK, **said)
+    async with world.database.write(world.scope) as session:
+        intake = AlertIntake(session, world.scope, view)
+        await intake.hear(message, at=clock.now(), receipt_id=new_id())
+
+
+async def test_what_webhooks_left_without_a_name_is_named_even_when_it_is_over(
+    world: World, server: SimulatorServer, time: Time
+) -> None:
+    time.servers.append(server)
+    integration_id = await world.connect(server)
+    await world.alerts(integration_id)
+    time.pass_(minutes=1)
+    agent = server.fleet.agent(server.fleet.pks()[0])
+    over = server.alerts.raise_alert(agent, "check")
+    row = server.alerts.get(over)
+    assert row is not None
+    opened_at = datetime.fromtimestamp(row.alert_time / 1e6, UTC)
+    await heard(world, integration_id, device_id=agent.agent_id, opened_at=opened_at)
+    # Of this one the server knows nothing.
+    await heard(world, integration_id, device_id="stranger " * 4, opened_at=opened_at)
+    server.alerts.recover(over)
+    found = (await stored(world, integration_id)).values()
+    assert len([alert for alert in found if not alert.confirmed]) == 2
+    time.pass_(minutes=1)
+    first = len(server.requests)
+    run = await world.alerts(integration_id, trigger="schedule")
+    assert run.status == "succeeded"
+    assert asked(server, first) == [("PATCH", "/alerts/")] * 2
+    alert = (await stored(world, integration_id))[str(over)]
+    assert (alert.status, alert.confirmed, alert.identity) == ("resolved", True, "named")
+    # What could not be named is not asked for again and again, only until all that came then is an alert.
+    time.pass_(hours=2)
+    await world.alerts(integration_id, trigger="schedule")
+    time.pass_(minutes=10)
+    first = len(server.requests)
+    again = await world.alerts(integration_id, trigger="schedule")
+    assert asked(server, first) == [("PATCH", "/alerts/")]
+    assert (again.created, again.updated) == (0, 0)
+    time.pass_(minutes=1)
+    await heard(world, integration_id, device_id="newcomer " * 4)
+    time.pass_(minutes=10)
+    first = len(server.requests)
+    await world.alerts(integration_id, trigger="schedule")
+    assert asked(server, first) == [("PATCH", "/alerts/")] * 2

@@ -153,7 +153,7 @@ async def test_the_section_stands_alone_without_scripts(site: Site, world: World
             "Devices",
             "Devices, full with hardware",
             "Alerts",
-            "Alerts, backfill with resolved ones",
+            "Alert history",
         ]
         assert page.text("#sync-devices .m-sync-result") == "Not yet synced"
         assert "created" in page.text("#sync-organizations .m-sync-result")

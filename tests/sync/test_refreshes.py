@@ -107,6 +107,7 @@ async def test_the_state_after_the_event_is_what_stands(
     assert asset.last_rmm_sync_at == time.now
 
 
+@pytest.mark.slow
 async def test_a_storm_is_read_by_lists_and_they_are_spaced(
     world: World, server: SimulatorServer, hands: Hands, synced: UUID, time: Time
 ) -> None:

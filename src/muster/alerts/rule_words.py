@@ -50,11 +50,13 @@ def action_text(rule: RuleView, names: Mapping[UUID, str]) -> str:
     """What a rule does, with whom."""
     if rule.action is RuleAction.SUPPRESS:
         return ACTION_NAMES[rule.action]
-    return f"{ACTION_NAMES[rule.action]}: {_listed([names.get(target, GONE) for target in rule.targets])}"
+    return (
+        f"{ACTION_NAMES[rule.action]}: {_listed([names.get(target, GONE) for target in rule.targets], 'and')}"
+    )
 
 
-def _listed(values: Sequence[str]) -> str:
+def _listed(values: Sequence[str], last: str = "or") -> str:
     shown = list(values[:3])
     if len(values) > 3:
         shown.append(f"{len(values) - 3} more")
-    return " or ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]
+    return f" {last} ".join([", ".join(shown[:-1]), shown[-1]]) if len(shown) > 1 else shown[0]

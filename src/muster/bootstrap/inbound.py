@@ -40,11 +40,18 @@ def command_groups() -> Sequence[typer.Typer]:
     return receipt_commands, webhook_commands
 
 
+def webhook_setup(
+    database: Database, secrets: SecretBox, connector: Connector, settings: Settings
+) -> WebhookSetup:
+    """What sets webhooks up on their servers."""
+    return WebhookSetup(database, secrets, connector, settings.public_url)
+
+
 def job_handlers(
     database: Database, secrets: SecretBox, connector: Connector, settings: Settings
 ) -> Mapping[str, Handler]:
     """The handlers by kind of job."""
-    setup = WebhookSetup(database, secrets, connector, settings.public_url)
+    setup = webhook_setup(database, secrets, connector, settings)
     return {**jobs.job_handlers(database, secrets, connector), **setup_jobs.job_handlers(setup)}
 
 
@@ -53,7 +60,7 @@ def dependencies(
 ) -> Mapping[str, object]:
     """What its routes ask for by name."""
     return {
-        "webhook_setup": WebhookSetup(database, secrets, connector, settings.public_url),
+        "webhook_setup": webhook_setup(database, secrets, connector, settings),
         "public_url": settings.public_url,
     }
 
@@ -62,7 +69,7 @@ def webhook_slots(
     database: Database, secrets: SecretBox, connector: Connector, settings: Settings
 ) -> Sequence[Slot]:
     """What stands in the section Webhook, beside how it is set up by hand."""
-    setup = WebhookSetup(database, secrets, connector, settings.public_url)
+    setup = webhook_setup(database, secrets, connector, settings)
     part = setup_part(database, secrets, setup)
     return [Slot(key="setup", label="Set-up", permission=Permission.SETTINGS_READ, part=part)]
 

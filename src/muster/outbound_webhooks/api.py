@@ -221,10 +221,13 @@ async def delivery_again(
     database: NamedDependency[Database],
 ) -> Redelivered:
     """Send again: one delivery, or everything that came to nothing since a moment."""
-    if (data.delivery_id is None) == (data.failed_since is None):
-        raise InvalidInput("It says not, or twice, what to send again.", remedy="Give one of the two fields.")
     async with database.write(actor.scope) as session:
         service = DeliveryService(session, actor.scope)
+        await service.look_for(subscription_id)
+        if (data.delivery_id is None) == (data.failed_since is None):
+            raise InvalidInput(
+                "It says not, or twice, what to send again.", remedy="Give one of the two fields."
+            )
         wanted: Sequence[UUID] = [data.delivery_id] if data.delivery_id is not None else ()
         if data.failed_since is not None:
             wanted = await service.failed_since(subscription_id, _moment(data.failed_since))

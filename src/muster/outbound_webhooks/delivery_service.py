@@ -83,6 +83,10 @@ class DeliveryService:
         )
         return delivery_id
 
+    async def look_for(self, subscription_id: UUID) -> None:
+        """NotFound when this tenant has no such subscription."""
+        await self._subscription(subscription_id)
+
     async def again(self, subscription_id: UUID, delivery_ids: Collection[UUID]) -> int:
         """Have deliveries sent again, whatever became of them, with a day to succeed in; gives their number.
         They keep their id, by which the other side knows that it has had one.

@@ -140,11 +140,12 @@ async def redeliver(
     """Send again: one delivery, or everything that came to nothing in the last days."""
     form = await Form.read(request)
     delivery_id, days = form.identity("delivery"), form.text("days")
-    if delivery_id is None and days not in _SINCE:
-        raise InvalidInput("It does not say what to send again.", remedy="Choose from the list.")
     try:
         async with database.write(actor.scope) as session:
             service = DeliveryService(session, actor.scope)
+            await service.look_for(subscription_id)
+            if delivery_id is None and days not in _SINCE:
+                raise InvalidInput("It does not say what to send again.", remedy="Choose from the list.")
             wanted = (
                 [delivery_id]
                 if delivery_id is not None

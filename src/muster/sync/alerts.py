@@ -46,6 +46,8 @@ _NONE: Mapping[str, ProviderError] = {}
 # that it had not shown before.
 _NAMED, _UNSEEN = "named_at", "unseen_at"
 _UNSEEN_AGAIN = timedelta(hours=6)
+# How long a webhook may take from its arrival until it is an alert.
+_NAMING = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +121,8 @@ class AlertSync:
         listed = await self._take(self._connection.open_alerts)
         now = clock.now()
         async with self._database.read(self._scope) as session:
-            since = await self._intake(session).unnamed_since(named_at)
+            after = None if named_at is None else named_at - _NAMING
+            since = await self._intake(session).unnamed_since(after)
         self._ledger.cursor[_NAMED] = now.isoformat()
         if since is not None:
             # What a webhook told of without its name, and is over by now, is only in such a list.

@@ -93,13 +93,12 @@ ALERTS = SyncKind(
 )
 ALERTS_BACKFILL = SyncKind(
     key="alerts_backfill",
-    label="Alerts, backfill",
-    title="Alert sync, backfill",
+    label="Alert history",
+    title="Alert backfill",
     button="Backfill",
     things="alerts",
     sync_type=SyncType.ALERTS,
     mode=SyncMode.FULL,
-    detail="with resolved ones",
     needs=Capability.ALERTS,
     takes_days=True,
 )

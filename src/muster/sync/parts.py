@@ -36,10 +36,10 @@ ROW_CONTEXT: Mapping[str, Any] = {
     "words": words,
     "usual_days": kinds.USUAL_DAYS,
     "periods": (
-        (7, "7 days"),
-        (30, "30 days"),
-        (90, "90 days"),
-        (365, "1 year"),
+        (7, "Last 7 days"),
+        (30, "Last 30 days"),
+        (90, "Last 90 days"),
+        (365, "Last year"),
         (kinds.MOST_DAYS, "Everything"),
     ),
 }
