@@ -58,6 +58,9 @@ async def test_settings_show_what_one_may_open(site: Site) -> None:
         labels = ".m-settings b"
         assert (await admin.get("/settings")).texts(labels) == [
             "Integrations",
+            "Alert rules",
+            "Notifications",
+            "Webhooks",
             "Users",
             "Roles",
             "API description",
