@@ -23,8 +23,8 @@ class EgressPolicy:
     """An operator's rules for outgoing requests. Times in seconds, sizes in bytes.
 
     With no `allowed_networks`, public, private and loopback addresses may be reached. With some, or without
-    `allow_private`, only those, and public ones too where `allow_public` says so. Link-local (cloud metadata), multicast,
-    unspecified and reserved addresses are never reached.
+    `allow_private`, only those, and public ones too where `allow_public` says so. Link-local (cloud
+    metadata), multicast, unspecified and reserved addresses are never reached.
     """
 
     allowed_networks: tuple[Network, ...] = ()
