@@ -18,6 +18,7 @@ from muster import bootstrap
 from muster.bootstrap import Application, inbound, outbound
 from muster.events.relay import EventRelay
 from muster.jobs.engine import EngineOptions, JobEngine
+from muster.jobs.sweeper import Sweeper
 from muster.schedules import tick
 from muster.schedules.tick import ScheduleTicker
 
@@ -59,8 +60,12 @@ async def background(
         timedelta(days=settings.event_retention_days),
     )
     sampler = bootstrap.fleet_sampler(application)
-    sweeper = inbound.sweeper(application.database, application.secrets, settings, engine.wake)
-    forgotten = outbound.sweeper(application.database, settings, engine.wake)
+    sweeper = Sweeper(
+        [
+            *inbound.sweeps(application.database, application.secrets, settings, engine.wake),
+            *outbound.sweeps(application.database, settings, engine.wake),
+        ]
+    )
     stop = asyncio.Event()
     # What the start has made stays: looked at again by each full collection, it would stop the event loop,
     # and with it every request, for a tenth of a second.
@@ -71,7 +76,6 @@ async def background(
             "relay": asyncio.create_task(relay.run(stop), name="muster-relay"),
             "sampler": asyncio.create_task(sampler.run(), name="muster-sampler"),
             "sweeper": asyncio.create_task(sweeper.run(), name="muster-sweeper"),
-            "outbound": asyncio.create_task(forgotten.run(), name="muster-outbound"),
         }
         for loop in loops.values():
             loop.add_done_callback(_report)
@@ -80,7 +84,7 @@ async def background(
         finally:
             # The relay ends between two batches; the others leave nothing half done when they are cut off.
             stop.set()
-            for name in ("tick", "sampler", "sweeper", "outbound"):
+            for name in ("tick", "sampler", "sweeper"):
                 loops[name].cancel()
             await asyncio.wait(loops.values())
             gc.unfreeze()

@@ -23,7 +23,7 @@ from muster.inbound_webhooks.provisioning.service import WebhookSetup
 from muster.inbound_webhooks.receiver import WebhookReceiver
 from muster.inbound_webhooks.sweep import ReceiptSweeper
 from muster.integrations.connections import Connector
-from muster.jobs.sweeper import Sweep, Sweeper
+from muster.jobs.sweeper import Sweep
 from muster.jobs.types import Handler
 from muster.settings import Settings
 from muster.web.frame import Slot
@@ -79,10 +79,13 @@ def receiver(database: Database, secrets: SecretBox, asked: Callable[[], None]) 
     return WebhookReceiver(database, secrets, asked=asked)
 
 
-def sweeper(database: Database, secrets: SecretBox, settings: Settings, asked: Callable[[], None]) -> Sweeper:
+def sweeps(
+    database: Database, secrets: SecretBox, settings: Settings, asked: Callable[[], None]
+) -> Sequence[Sweep]:
     """What looks after receipts that wait or are old; `asked` is called when there are jobs for them."""
     retention = timedelta(days=settings.receipt_retention_days)
     receipts = ReceiptSweeper(database, secrets, retention, asked=asked)
-    return Sweeper(
-        [Sweep("receipts", receipts.look), Sweep("old receipts", receipts.clear, every=timedelta(hours=1))]
+    return (
+        Sweep("receipts", receipts.look),
+        Sweep("old_receipts", receipts.clear, every=timedelta(hours=1)),
     )

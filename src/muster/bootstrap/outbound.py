@@ -24,7 +24,7 @@ from muster.db.types import table_of
 from muster.egress import Egress, EgressPolicy
 from muster.encryption import SecretBox
 from muster.events.types import Subscriber
-from muster.jobs.sweeper import Sweep, Sweeper
+from muster.jobs.sweeper import Sweep
 from muster.jobs.types import Handler
 from muster.notifications import api as channel_api
 from muster.notifications import pages as channel_pages
@@ -94,7 +94,7 @@ def job_handlers(database: Database, secrets: SecretBox, settings: Settings) -> 
     }
 
 
-def sweeper(database: Database, settings: Settings, asked: Callable[[], None]) -> Sweeper:
+def sweeps(database: Database, settings: Settings, asked: Callable[[], None]) -> Sequence[Sweep]:
     """What looks after messages and webhooks that wait; `asked` is called when there are jobs for them."""
 
     async def notices() -> int:
@@ -111,12 +111,10 @@ def sweeper(database: Database, settings: Settings, asked: Callable[[], None]) -
             asked()
         return count
 
-    return Sweeper(
-        [
-            Sweep("notices", notices),
-            Sweep("deliveries", deliveries),
-            Sweep("old_deliveries", old, timedelta(hours=1)),
-        ]
+    return (
+        Sweep("notices", notices),
+        Sweep("deliveries", deliveries),
+        Sweep("old_deliveries", old, every=timedelta(hours=1)),
     )
 
 

@@ -12,31 +12,7 @@ from hypothesis import strategies as st
 from muster.providers.alerting import AlertRecord, AlertSeverity, AlertType
 from muster.providers.tacticalrmm import alert_records
 from muster.providers.tacticalrmm.translate import RowRefused
-
-MOMENT = datetime(2026, 11, 23, 15, 20, 12, tzinfo=UTC)
-ROW: dict[str, Any] = {
-    "id": 214,
-    "hostname": "WSUS",
-    "agent_id": "nwZqvrMSrJaHmfpUAFJWpSEPTFCYbfsozSptQLxE",
-    "client": "Acme Corp",
-    "site": "HQ",
-    "alert_time": "2026-11-23T14:46:17.238507Z",
-    "alert_type": "check",
-    "message": "WSUS has a disk check that failed.",
-    "snoozed": False,
-    "snooze_until": None,
-    "resolved": False,
-    "resolved_on": None,
-    "severity": "error",
-    "hidden": False,
-    "action_run": "2026-11-23T14:46:17.281732Z",
-    "action_stdout": '{"ok":true}',
-    "action_retcode": 200,
-    "resolved_action_run": None,
-    "agent": 18,
-    "assigned_check": 12,
-    "assigned_task": None,
-}
+from tests.providers.tacticalrmm.alert_rows import MOMENT, ROW
 
 
 def record(**fields: Any) -> AlertRecord:

@@ -4,7 +4,7 @@ import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -21,6 +21,7 @@ from muster.providers.contract import (
     ProviderUnavailable,
 )
 from muster.simulator import FleetSpec, SimulatorServer
+from tests.providers.tacticalrmm.alert_rows import MOMENT, ROW
 from tests.support.opening import MemorySession, impatient, opened
 from tests.support.recordings import Recordings
 from tests.support.replay import (
@@ -35,31 +36,7 @@ from tests.support.replay import (
 )
 
 ALERTS = "/alerts/"
-MOMENT = datetime(2026, 11, 23, 15, 20, 12, tzinfo=UTC)
 DATE = "Mon, 23 Nov 2026 15:20:12 GMT"
-ROW: dict[str, Any] = {
-    "id": 214,
-    "hostname": "WSUS",
-    "agent_id": "nwZqvrMSrJaHmfpUAFJWpSEPTFCYbfsozSptQLxE",
-    "client": "Acme Corp",
-    "site": "HQ",
-    "alert_time": "2026-11-23T14:46:17.238507Z",
-    "alert_type": "check",
-    "message": "WSUS has a disk check that failed.",
-    "snoozed": False,
-    "snooze_until": None,
-    "resolved": False,
-    "resolved_on": None,
-    "severity": "error",
-    "hidden": False,
-    "action_run": "2026-11-23T14:46:17.281732Z",
-    "action_stdout": '{"ok":true}',
-    "action_retcode": 200,
-    "resolved_action_run": None,
-    "agent": 18,
-    "assigned_check": 12,
-    "assigned_task": None,
-}
 
 
 @asynccontextmanager

@@ -17,7 +17,7 @@ from muster.accounts.permissions import Permission
 from muster.accounts.types import Actor
 from muster.db import Database
 from muster.encryption import SecretBox
-from muster.errors import Conflict, MusterError, NotFound
+from muster.errors import Conflict, InvalidInput, MusterError
 from muster.inbound_webhooks.parts import RMM
 from muster.inbound_webhooks.provisioning.parts import webhook_path
 from muster.inbound_webhooks.provisioning.service import WebhookSetup
@@ -113,9 +113,7 @@ async def test(
     reached_by = base_url(request, None)
     try:
         result = await webhook_setup.test(actor.scope, integration_id, reached_by=reached_by)
-    except NotFound:
-        raise
-    except MusterError as refused:
+    except (Conflict, InvalidInput) as refused:
         toast = Toast(f"Not tested. {refused.message}", kind="problem")
         return go(request, webhook_path(integration_id), toast)
     if result.receipt_id is not None:
