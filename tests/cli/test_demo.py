@@ -105,19 +105,21 @@ def test_json_while_it_runs_on(tmp_path: Path) -> None:
         stdout=subprocess.PIPE,
         text=True,
     ) as process:
-        assert process.stdout is not None
-        text = ""
-        for line in process.stdout:
-            text += line
-            if line == "}\n":
-                break
-        result = json.loads(text)
-        assert Path(result["data_dir"]).is_dir()
-        assert httpx2.get(f"{result['url']}/readyz", timeout=60).status_code == 200
-        # A visitor sees alerts come: the simulated server was told to call this very address.
-        webhook = Muster({"MUSTER_DATA_DIR": result["data_dir"]}).done("webhook", "check", "Demo")
-        assert webhook["target_url"].startswith(f"{result['url']}/api/webhooks/")
-        assert webhook["drift"] == {"steps": [], "problem": None}
-        process.terminate()
+        try:
+            assert process.stdout is not None
+            text = ""
+            for line in process.stdout:
+                text += line
+                if line == "}\n":
+                    break
+            result = json.loads(text)
+            assert Path(result["data_dir"]).is_dir()
+            assert httpx2.get(f"{result['url']}/readyz", timeout=60).status_code == 200
+            # A visitor sees alerts come: the simulated server was told to call this very address.
+            webhook = Muster({"MUSTER_DATA_DIR": result["data_dir"]}).done("webhook", "check", "Demo")
+            assert webhook["target_url"].startswith(f"{result['url']}/api/webhooks/")
+            assert webhook["drift"] == {"steps": [], "problem": None}
+        finally:
+            process.terminate()
     assert process.returncode == 0
     assert not Path(result["data_dir"]).exists()

@@ -59,7 +59,7 @@ class Muster:
     def done(self, *arguments: object, **options: Any) -> Any:
         """Run a command with --json that must succeed, and give what it printed."""
         ended = self(*arguments, "--json", **options)
-        assert ended.code == 0, ended.err
+        assert ended.code == 0, ended.err or ended.out
         return ended.json
 
 

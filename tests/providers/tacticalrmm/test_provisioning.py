@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -372,6 +373,18 @@ async def test_agents_that_the_server_forgot_are_found_and_handed_the_template(
         settle(server)
         assert (await connection.plan_webhook(TARGET, objects)).steps == ()
     assert on_agents(server) == {TARGET.label}
+
+
+async def test_a_check_right_after_the_set_up_waits_for_the_server(server: SimulatorServer) -> None:
+    async with connected(server) as connection:
+        objects = await connection.set_up_webhook(TARGET, NOTHING)
+        assert None in on_agents(server)
+        waiting = asyncio.create_task(connection.plan_webhook(TARGET, objects))
+        asked = len(server.requests)
+        while not any(seen.path.startswith("/agents/") for seen in server.requests[asked:]):
+            await asyncio.sleep(0.01)
+        settle(server)
+        assert (await waiting).steps == ()
 
 
 async def test_a_look_at_a_fleet_costs_a_few_kilobytes(server: SimulatorServer) -> None:

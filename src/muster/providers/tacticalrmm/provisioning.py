@@ -7,6 +7,7 @@ credentials may change all of it.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,8 @@ _NOBODY = "0/"
 _PROBES = ((f"{ACTIONS}{_NOBODY}", EDIT_CORE), (f"{TEMPLATES}{_NOBODY}", MANAGE_TEMPLATES))
 # The server waits 8 seconds for us before it answers.
 _PATIENT = Ask(seconds=30.0)
+# Seconds between looks at whether the server's background task has given the template to its agents.
+_HANDING_OUT = (0.25, 0.75, 2.0)
 
 
 class WebhookVerbs:
@@ -61,7 +64,7 @@ class WebhookVerbs:
         mine = webhook_plan.own(found, target.label, objects)
         steps = webhook_plan.steps(found, mine, target)
         if not steps and mine.template is not None:
-            steps = await coverage.not_handed_out(self._wire, mine.template)
+            steps = await self._not_handed_out(mine.template)
         return WebhookPlan(
             objects=webhook_plan.begun(found, mine, objects),
             steps=steps,
@@ -160,6 +163,14 @@ class WebhookVerbs:
 
     async def _list(self, path: str, permission: str) -> Answer:
         return await self._wire.get_list(path, permission=permission)
+
+    async def _not_handed_out(self, template: AlertTemplateRow) -> tuple[WebhookStep, ...]:
+        """Looked at again for a few seconds: who checks right after a set-up meets the server at work."""
+        for pause in _HANDING_OUT:
+            if not await coverage.not_handed_out(self._wire, template):
+                return ()
+            await asyncio.sleep(pause)
+        return await coverage.not_handed_out(self._wire, template)
 
     async def _lacking(self) -> tuple[str, ...]:
         """The permissions to write that are missing, found out without writing anything."""
