@@ -68,6 +68,14 @@ from muster.schedules.models import Schedule
 from muster.schedules.service import schedules_of
 from muster.settings import Settings, make_data_dir
 from muster.simulator.commands import simulator_app
+from muster.software.models import (
+    InstalledSoftware,
+    SoftwareChange,
+    SoftwareReading,
+    SoftwareReported,
+    SoftwareTitle,
+    SoftwareVersion,
+)
 from muster.sync import jobs as sync_jobs
 from muster.sync import refreshes
 from muster.sync import upkeep as sync_upkeep
@@ -105,6 +113,12 @@ MODELS = (
     WebhookSubscription,
     WebhookDelivery,
     Channel,
+    SoftwareTitle,
+    SoftwareVersion,
+    InstalledSoftware,
+    SoftwareReported,
+    SoftwareReading,
+    SoftwareChange,
     Schedule,
     SyncRun,
     JobRequest,

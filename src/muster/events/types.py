@@ -35,6 +35,14 @@ class EventType(StrEnum):
     ALERT_TRIGGERED = "RMM_ALERT_TRIGGERED"
     ALERT_RESOLVED = "RMM_ALERT_RESOLVED"
     ALERT_UPDATED = "RMM_ALERT_UPDATED"
+    SOFTWARE_INSTALLED = "RMM_SOFTWARE_INSTALLED"
+    SOFTWARE_UPDATED = "RMM_SOFTWARE_UPDATED"
+    SOFTWARE_REMOVED = "RMM_SOFTWARE_REMOVED"
+
+
+# Of these there can be thousands in a night: they are published only while somebody names them, and meant by
+# nobody who asks for everything.
+ON_REQUEST = frozenset({EventType.SOFTWARE_INSTALLED, EventType.SOFTWARE_UPDATED, EventType.SOFTWARE_REMOVED})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
