@@ -1,6 +1,6 @@
 """What the doctor finds when it is really so: clocks that differ, integrations and subscribers that fail."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import timedelta
 from pathlib import Path
 
@@ -71,7 +71,7 @@ async def test_an_integration_that_has_failed_for_hours(
 async def test_a_subscriber_that_cannot_get_past_an_event(works: Works, time: Time) -> None:
     too_much = True
 
-    async def handler(_session: AsyncSession, _scope: TenantScope, _event: EventView) -> None:
+    async def handler(_session: AsyncSession, _scope: TenantScope, _events: Sequence[EventView]) -> None:
         if too_much:
             raise RuntimeError("it is too much")
 

@@ -1,39 +1,17 @@
 """What intake costs: as many statements for two hundred alerts as for one; and two intakes at once."""
 
 import asyncio
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
 import pytest
-from sqlalchemy import event
 
 from muster.alerts.rule_service import RuleDraft, RuleService
 from muster.alerts.rules import RuleAction
-from muster.db import Database
 from muster.providers.alerting import AlertRecord, AlertType, WebhookMessage
 from tests.alerts.saying import START, Alerts, after, record
-
-_FRAME = re.compile(r"^\s*(BEGIN|COMMIT|ROLLBACK|SAVEPOINT|RELEASE)", re.IGNORECASE)
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement sent while the body runs, an executemany as one."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        if not _FRAME.match(statement):
-            seen.append(statement)
-
-    engine = database.writer.sync_engine
-    event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "before_cursor_execute", note)
+from tests.support.statements import statements
 
 
 def checks(alerts: Alerts, count: int, first: int = 0, **values: Any) -> Sequence[AlertRecord]:

@@ -1,7 +1,7 @@
 """The relay brings each event to each subscriber, in order, and a failure holds up nobody else."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 
 import pytest
@@ -24,16 +24,17 @@ MONTH = timedelta(days=30)
 
 
 class Recorder:
-    """Remembers what it was told; fails on the subjects in `bad`."""
+    """Remembers what it did; fails, before it does anything, on the subjects in `bad`."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[TenantScope, str]] = []
         self.bad: set[str] = set()
 
-    async def __call__(self, session: AsyncSession, scope: TenantScope, event: EventView) -> None:
-        if event.subject in self.bad:
-            raise RuntimeError(f"cannot do {event.subject}")
-        self.heard.append((scope, event.subject))
+    async def __call__(self, session: AsyncSession, scope: TenantScope, events: Sequence[EventView]) -> None:
+        for event in events:
+            if event.subject in self.bad:
+                raise RuntimeError(f"cannot do {event.subject}")
+        self.heard += [(scope, event.subject) for event in events]
 
     def of(self, scope: TenantScope) -> list[str]:
         return [subject for heard, subject in self.heard if heard == scope]
@@ -78,10 +79,11 @@ async def test_only_what_was_asked_for(database: Database) -> None:
 
 
 def _client_maker(fail: Callable[[EventView], bool]) -> Callable[..., Awaitable[None]]:
-    async def make_client(session: AsyncSession, scope: TenantScope, event: EventView) -> None:
-        await ClientService(session, scope).create(f"client of {event.subject}")
-        if fail(event):
-            raise RuntimeError("after writing")
+    async def make_client(session: AsyncSession, scope: TenantScope, events: Sequence[EventView]) -> None:
+        for event in events:
+            await ClientService(session, scope).create(f"client of {event.subject}")
+            if fail(event):
+                raise RuntimeError("after writing")
 
     return make_client
 
@@ -180,8 +182,8 @@ async def test_it_runs_until_told_to_stop(database: Database) -> None:
     scope, stop = await tenant(database), asyncio.Event()
     await publish(database, scope, "a", "b")
 
-    async def handler(session: AsyncSession, scope: TenantScope, event: EventView) -> None:
-        if event.subject == "b":
+    async def handler(session: AsyncSession, scope: TenantScope, events: Sequence[EventView]) -> None:
+        if events[-1].subject == "b":
             stop.set()
 
     await asyncio.wait_for(relay(database, Subscriber("stops", handler)).run(stop), 60)

@@ -11,6 +11,9 @@ from standardwebhooks import Webhook
 from muster.bootstrap import outbound
 from muster.db import Database
 from muster.errors import Conflict
+from muster.events.relay import BATCH
+from muster.events.service import EventService
+from muster.events.types import NewEvent
 from muster.jobs.service import JobService
 from muster.jobs.types import JobCancelled, JobPostponed, JobSuspended
 from muster.outbound_webhooks import jobs, upkeep
@@ -21,6 +24,7 @@ from muster.outbound_webhooks.types import Attempt, Due, Target
 from tests.outbound_webhooks.conftest import TRIGGERED, Hooks
 from tests.support.job import Job
 from tests.support.receiver import Receiver
+from tests.support.statements import statements
 from tests.support.time import Time
 
 
@@ -61,6 +65,21 @@ async def test_who_hears_of_what(hooks: Hooks, receiver: Receiver) -> None:
     assert await hooks.log(switched_off) == []
     await hooks.relay()
     assert len(await hooks.log(by_type)) == 1
+
+
+async def test_a_batch_of_events_costs_little_more_than_one(hooks: Hooks, receiver: Receiver) -> None:
+    subscription_id, _ = await hooks.subscribe(receiver.url)
+    costs = []
+    for count in (1, BATCH):
+        async with hooks.database.write(hooks.scope) as session:
+            events = [NewEvent(type=TRIGGERED, subject=str(n), data={}) for n in range(count)]
+            await EventService(session, hooks.scope).publish_many(events)
+        with statements(hooks.database) as seen:
+            await hooks.relay()
+        costs.append(len(seen))
+    assert len(await hooks.log(subscription_id)) == BATCH + 1
+    # A full batch is followed by a look for more.
+    assert costs[1] <= 2 * costs[0]
 
 
 async def test_failures_are_tried_for_a_day_under_the_same_id(

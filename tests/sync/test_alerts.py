@@ -20,9 +20,10 @@ from muster.providers.alerting import AlertType, WebhookMessage
 from muster.simulator import FleetSpec, SimulatorServer
 from muster.sync.schemas import Preview, RunView
 from tests.providers.second import AcmeServer, acme
+from tests.support.statements import statements
 from tests.support.time import Time
 from tests.support.world import World
-from tests.sync.test_writes import statements, written
+from tests.sync.test_writes import written
 
 # What a run moves when there is nothing to write of alerts: itself, and the events of its beginning and end.
 RUN_ALONE = {"sync_runs", "events", "event_sequences"}

@@ -2,40 +2,19 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Any
 
 import psutil
 import pytest
-from sqlalchemy import event
 
 from muster.db import Database
 from muster.simulator import FleetSpec, SimulatorServer
 from muster.sync.types import SyncMode
 from tests.support.apart import simulator_apart
+from tests.support.statements import statements
 from tests.support.world import World
 
 _WRITE = re.compile(r'^\s*(INSERT INTO|UPDATE|DELETE FROM)\s+"?(\w+)"?', re.IGNORECASE)
 _ASSIGNED = re.compile(r'"?(\w+)"?\s*=')
-
-
-@contextmanager
-def statements(database: Database) -> Iterator[list[str]]:
-    """Every statement sent while the body runs, an executemany as one."""
-    seen: list[str] = []
-
-    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
-        seen.append(statement)
-
-    engines = {database.writer.sync_engine, database.reader.sync_engine}
-    for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-    try:
-        yield seen
-    finally:
-        for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
 
 
 def written(seen: list[str]) -> Counter[str]:

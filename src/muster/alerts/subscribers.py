@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -26,12 +27,12 @@ def subscribers() -> tuple[Subscriber, ...]:
     return (Subscriber("alerts.follow_devices", _follow, frozenset(types)),)
 
 
-async def _follow(session: AsyncSession, scope: TenantScope, event: EventView) -> None:
-    if not _moves_devices(event):
-        return
-    integration_id = UUID(event.data["integration_id"])
-    if await AlertRepository(session, scope).to_place(integration_id, None, limit=1):
-        await request_following(JobService(session, scope), integration_id, str(event.id))
+async def _follow(session: AsyncSession, scope: TenantScope, events: Sequence[EventView]) -> None:
+    # One look for each integration, after the last of what moved its devices.
+    last = {UUID(event.data["integration_id"]): event for event in events if _moves_devices(event)}
+    for integration_id, event in last.items():
+        if await AlertRepository(session, scope).to_place(integration_id, None, limit=1):
+            await request_following(JobService(session, scope), integration_id, str(event.id))
 
 
 def _moves_devices(event: EventView) -> bool:

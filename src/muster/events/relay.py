@@ -32,7 +32,7 @@ from muster.tenancy import TenantScope
 
 log = structlog.get_logger(__name__)
 
-BATCH = 50
+BATCH = 200
 POLL_SECONDS = 1.0
 PRUNE_EVERY = timedelta(hours=1)
 FIRST_PAUSE, LONGEST_PAUSE = timedelta(seconds=1), timedelta(hours=1)
@@ -124,19 +124,17 @@ class EventRelay:
             # Before the events: what is committed by now is complete up to here.
             last = await repository.last()
             events = await repository.after(cursor.sequence, last, subscriber.types, limit=BATCH)
-            place = cursor.sequence
-            for count, event in enumerate(events):
-                failure = await _handle(session, subscriber, scope, event)
-                if failure is not None:
-                    # One that was reached only now starts to count anew.
-                    failures = 1 + (cursor.failures if count == 0 else 0)
-                    await self._hold_back(
-                        session, subscriber.name, scope, sequence=place, failures=failures, failure=failure
-                    )
-                    return _Batch(handled=count, more=False)
-                place = event.position
+            done, failure = await _hand_over(session, subscriber, scope, events)
+            if failure is not None:
+                place = events[done - 1].position if done else cursor.sequence
+                # One that was reached only now starts to count anew.
+                failures = 1 + (cursor.failures if done == 0 else 0)
+                await self._hold_back(
+                    session, subscriber.name, scope, sequence=place, failures=failures, failure=failure
+                )
+                return _Batch(handled=done, more=False)
             full = len(events) == BATCH
-            await self._move(session, subscriber.name, scope, place if full else last)
+            await self._move(session, subscriber.name, scope, events[-1].position if full else last)
             if cursor.failures and events:
                 log.info("events.recovered", subscriber=subscriber.name, tenant=str(scope.tenant_id))
         return _Batch(handled=len(events), more=full)
@@ -191,13 +189,33 @@ def _untroubled() -> dict[str, object]:
     return {"failures": 0, "next_attempt_at": None, "error": None, "updated_at": clock.now()}
 
 
+async def _hand_over(
+    session: AsyncSession, subscriber: Subscriber, scope: TenantScope, events: Sequence[EventView]
+) -> tuple[int, Exception | None]:
+    """How many of the events were handled, and what went wrong with the next one. All at once; if that fails,
+    one by one.
+    """
+    if not events:
+        return 0, None
+    failure = await _handle(session, subscriber, scope, events)
+    if failure is None:
+        return len(events), None
+    if len(events) == 1:
+        return 0, failure
+    for count, event in enumerate(events):
+        failure = await _handle(session, subscriber, scope, [event])
+        if failure is not None:
+            return count, failure
+    return len(events), None
+
+
 async def _handle(
-    session: AsyncSession, subscriber: Subscriber, scope: TenantScope, event: EventView
+    session: AsyncSession, subscriber: Subscriber, scope: TenantScope, events: Sequence[EventView]
 ) -> Exception | None:
     """Run the handler in a savepoint: what it wrote before it failed is undone, what others wrote is not."""
     try:
         async with session.begin_nested():
-            await subscriber.handler(session, scope, event)
+            await subscriber.handler(session, scope, events)
             await session.flush()
     except Exception as failure:  # noqa: BLE001 - whatever a subscriber does wrong must not stop the others
         return failure

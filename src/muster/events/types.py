@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -58,17 +58,18 @@ class NewEvent:
     occurred_at: datetime | None = None
 
 
-Handler = Callable[[AsyncSession, TenantScope, EventView], Awaitable[None]]
+Handler = Callable[[AsyncSession, TenantScope, Sequence[EventView]], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
 class Subscriber:
     """Who hears of events. `name` is kept with its place in the stream: renamed, it hears all again.
 
-    `types` names what it hears of; empty means everything. `handler` works in the transaction that moves
-    its place, so what it writes there happens once; anything else it does can happen twice. It gets the
-    events of a tenant in order, must be quick (SQLite has one writer) and never talks to the network: it
-    asks for a job instead.
+    `types` names what it hears of; empty means everything. `handler` gets the events of a tenant in order,
+    some at a time, and works in the transaction that moves its place, so what it writes there happens once;
+    anything else it does can happen twice. When it fails on some, it gets them again one by one, to find out
+    on which. It must be quick (SQLite has one writer) and never talks to the network: it asks for a job
+    instead.
     """
 
     name: str

@@ -51,18 +51,19 @@ class DeliveryService:
 
     # --- what is to be sent --------------------------------------------------------------------------------
 
-    async def spread(self, event: EventView) -> int:
-        """Write the deliveries of an event in the caller's transaction: for who has chosen its type, and for
-        who a rule has named in its data (`deliver_to`). Gives their number.
+    async def spread(self, events: Sequence[EventView]) -> int:
+        """Write the deliveries of events in the caller's transaction: for who has chosen their type, and for
+        who a rule has named in their data (`deliver_to`). Gives their number.
         """
-        named = frozenset(str(each) for each in event.data.get("deliver_to") or ())
-        hearing = [
-            listener.subscription_id
-            for listener in await self._subscriptions.listeners()
-            if _hears(listener, event.type, named)
+        listeners = await self._subscriptions.listeners()
+        rows = [
+            _waiting(listener.subscription_id, event.id, event.type, signing.payload_of(event))
+            for event in events
+            for listener in listeners
+            if _hears(listener, event)
         ]
-        await self._write(hearing, event.id, event.type, signing.payload_of(event))
-        return len(hearing)
+        await self._write(rows)
+        return len(rows)
 
     async def test(self, subscription_id: UUID) -> UUID:
         """Have an event sent that only tries whether the subscription works; gives its delivery's id."""
@@ -77,10 +78,12 @@ class DeliveryService:
             "subject": str(subscription_id),
             "data": {"subscription_id": str(subscription_id), "name": row.name},
         }
-        (delivery_id,) = await self._write([subscription_id], event_id, TEST, payload)
+        waiting = _waiting(subscription_id, event_id, TEST, payload)
+        await self._write([waiting])
         await AuditService(self._session, self._scope).record(
             "subscription.tested", "subscription", subject=row.name, subject_id=subscription_id
         )
+        delivery_id: UUID = waiting["delivery_id"]
         return delivery_id
 
     async def look_for(self, subscription_id: UUID) -> None:
@@ -256,38 +259,38 @@ class DeliveryService:
             )
         return row
 
-    async def _write(
-        self, subscription_ids: Sequence[UUID], event_id: UUID, event_type: str, payload: Mapping[str, Any]
-    ) -> Sequence[UUID]:
-        now = clock.now()
-        rows: list[dict[str, Any]] = [
-            {
-                "delivery_id": new_id(),
-                "subscription_id": subscription_id,
-                "event_id": event_id,
-                "event_type": event_type,
-                "payload": dict(payload),
-                "state": DeliveryState.WAITING.value,
-                "attempts": 0,
-                "next_attempt_at": now,
-                "requested_at": now,
-                "last_attempt_at": None,
-                "delivered_at": None,
-                "status_code": None,
-                "answer": None,
-                "error": None,
-                "created_at": now,
-            }
-            for subscription_id in subscription_ids
-        ]
+    async def _write(self, rows: Sequence[Mapping[str, Any]]) -> None:
         if rows:
             await bulk.insert_new(self._session, self._scope, _DELIVERIES, rows)
             await self._ask()
-        return [row["delivery_id"] for row in rows]
 
     async def _ask(self) -> None:
         await JobService(self._session, self._scope).request(DELIVER, DELIVER, {})
 
 
-def _hears(listener: Listener, event_type: str, named: frozenset[str]) -> bool:
-    return event_type in listener.event_types or str(listener.subscription_id) in named
+def _hears(listener: Listener, event: EventView) -> bool:
+    named = event.data.get("deliver_to") or ()
+    return event.type in listener.event_types or str(listener.subscription_id) in map(str, named)
+
+
+def _waiting(
+    subscription_id: UUID, event_id: UUID, event_type: str, payload: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    now = clock.now()
+    return {
+        "delivery_id": new_id(),
+        "subscription_id": subscription_id,
+        "event_id": event_id,
+        "event_type": event_type,
+        "payload": dict(payload),
+        "state": DeliveryState.WAITING.value,
+        "attempts": 0,
+        "next_attempt_at": now,
+        "requested_at": now,
+        "last_attempt_at": None,
+        "delivered_at": None,
+        "status_code": None,
+        "answer": None,
+        "error": None,
+        "created_at": now,
+    }

@@ -19,5 +19,5 @@ def subscribers() -> Sequence[Subscriber]:
     return (Subscriber("outbound_webhooks", _spread),)
 
 
-async def _spread(session: AsyncSession, scope: TenantScope, event: EventView) -> None:
-    await DeliveryService(session, scope).spread(event)
+async def _spread(session: AsyncSession, scope: TenantScope, events: Sequence[EventView]) -> None:
+    await DeliveryService(session, scope).spread(events)
