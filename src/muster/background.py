@@ -1,5 +1,5 @@
 """What runs without being asked: the worker's engine, the tick of the schedules, the relay of events, the
-sampler of the fleet, the sweeper of webhook receipts, and that of what goes out.
+sampler of the fleet, and the sweeper of what was forgotten or is old.
 
 Every process that works runs all of them; any number of them may.
 """
@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from muster import bootstrap
-from muster.bootstrap import Application, inbound, outbound
+from muster.bootstrap import Application, inbound, outbound, upkeep
 from muster.events.relay import EventRelay
 from muster.jobs.engine import EngineOptions, JobEngine
 from muster.jobs.sweeper import Sweeper
@@ -64,6 +64,7 @@ async def background(
         [
             *inbound.sweeps(application.database, application.secrets, settings, engine.wake),
             *outbound.sweeps(application.database, settings, engine.wake),
+            *upkeep.sweeps(application.database, settings),
         ]
     )
     stop = asyncio.Event()

@@ -267,6 +267,22 @@ class Settings:
             "Days that the log of outgoing webhooks is kept.",
         ),
     ] = 30
+    run_retention_days: Annotated[
+        int,
+        Variable(
+            "RUN_RETENTION_DAYS",
+            _whole(1, 3650),
+            "Days that runs of syncs and their entries are kept. The latest of each kind is kept longer.",
+        ),
+    ] = 90
+    alert_retention_days: Annotated[
+        int,
+        Variable(
+            "ALERT_RETENTION_DAYS",
+            _whole(1, 3650),
+            "Days that alerts are kept after their end. Those that are open are kept longer.",
+        ),
+    ] = 365
     log_level: Annotated[
         str,
         Variable(

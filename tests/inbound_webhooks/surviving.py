@@ -16,7 +16,9 @@ from muster.db import Database
 from muster.events.service import EventService
 from muster.inbound_webhooks.provisioning.service import WebhookSetup
 from muster.inbound_webhooks.types import ReceiptState
+from muster.jobs.types import OPEN
 from muster.simulator import FleetSpec, SimulatorServer
+from muster.sync.refreshes import REFRESH
 from tests.support.hook import Hook
 from tests.support.serving import Serving
 from tests.support.site import Browser
@@ -137,7 +139,9 @@ class Survival:
             if receipt.state is ReceiptState.WAITING
         ]:
             await asyncio.sleep(0.5)
-        await self.works.all_ended()
+        # Devices are refreshed a minute later, so that a storm of alerts is one refresh: not waited for.
+        while [job for job in await self.works.jobs() if job.state in OPEN and job.kind != REFRESH]:
+            await asyncio.sleep(0.1)
         await self.receiver.stop()
 
     async def hook(self) -> Hook:

@@ -253,3 +253,9 @@ def _known(row: RowMapping) -> KnownAlert:
     return KnownAlert(
         **{**values, "status": AlertStatus(values["status"]), "identity": Identity(values["identity"])}
     )
+
+
+def over_before(moment: datetime) -> ColumnElement[bool]:
+    """The alerts that ended before a moment, however long ago they were raised."""
+    ended = func.coalesce(_alerts.c.resolved_at, _alerts.c.last_seen_at)
+    return and_(~_is_open, _alerts.c.raised_at < moment, ended < moment)

@@ -114,14 +114,6 @@ class ReceiptRepository(TenantRepository):
         some = self._waiting(integration_id).limit(most).subquery()
         return int((await self.session.execute(select(func.count()).select_from(some))).scalar_one())
 
-    async def old(
-        self, settled_before: datetime, unsettled_before: datetime, *, limit: int
-    ) -> Sequence[UUID]:
-        """The oldest receipts whose time is over."""
-        query = select(_receipts.c.receipt_id).where(self._own, _is_old(settled_before, unsettled_before))
-        query = query.order_by(_receipts.c.received_at).limit(limit)
-        return (await self.session.execute(query)).scalars().all()
-
     def _waiting(self, integration_id: UUID) -> Select[tuple[UUID, datetime, bytes, int]]:
         columns = (_receipts.c.receipt_id, _receipts.c.received_at, _receipts.c.body, _receipts.c.attempts)
         return select(*columns).where(self._own, _receipts.c.integration_id == integration_id, _IS_WAITING)
@@ -166,11 +158,6 @@ class AllReceiptsRepository:
         )
         return (await self.session.execute(query)).mappings().all()
 
-    async def tenants_with_old(self, settled_before: datetime, unsettled_before: datetime) -> Sequence[UUID]:
-        """The tenants that have receipts whose time is over."""
-        query = select(_receipts.c.tenant_id).where(_is_old(settled_before, unsettled_before)).distinct()
-        return (await self.session.execute(query)).scalars().all()
-
     async def ended_overlaps(self, now: datetime) -> Sequence[RowMapping]:
         """The endpoints whose secret from before the last rotation holds no longer."""
         query = select(_endpoints.c.tenant_id, _endpoints.c.integration_id).where(
@@ -184,7 +171,8 @@ class AllReceiptsRepository:
         return int((await self.session.execute(query)).scalar_one())
 
 
-def _is_old(settled_before: datetime, unsettled_before: datetime) -> ColumnElement[bool]:
+def over_before(settled_before: datetime, unsettled_before: datetime) -> ColumnElement[bool]:
+    """The receipts whose time is over: of what was settled, and of what was not."""
     settled = and_(
         _receipts.c.state.in_([state.value for state in SETTLED]), _receipts.c.received_at < settled_before
     )

@@ -5,15 +5,14 @@ over.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime, timedelta
-from uuid import UUID
+from datetime import timedelta
 
 from muster import clock
-from muster.db import Database, bulk
+from muster.db import Database, ageing
 from muster.db.types import table_of
 from muster.encryption import SecretBox
 from muster.inbound_webhooks.models import WebhookReceipt
-from muster.inbound_webhooks.repository import AllReceiptsRepository, ReceiptRepository
+from muster.inbound_webhooks.repository import AllReceiptsRepository, over_before
 from muster.inbound_webhooks.requests import is_processing_asked_for, request_processing
 from muster.inbound_webhooks.service import WebhookService
 from muster.jobs.service import JobService
@@ -21,8 +20,6 @@ from muster.tenancy import TenantScope
 
 # What a person should look at is kept for so long at least.
 UNSETTLED_KEPT = timedelta(days=90)
-_DELETED_AT_ONCE = 500
-_RECEIPTS = table_of(WebhookReceipt)
 
 
 class ReceiptSweeper:
@@ -65,24 +62,11 @@ class ReceiptSweeper:
         settled = now - self._retention
         unsettled = now - max(self._retention, UNSETTLED_KEPT)
         async with self._database.read(system=True) as session:
-            repository = AllReceiptsRepository(session)
-            overlaps = await repository.ended_overlaps(now)
-            tenants = await repository.tenants_with_old(settled, unsettled)
+            overlaps = await AllReceiptsRepository(session).ended_overlaps(now)
         for row in overlaps:
             scope = TenantScope(row["tenant_id"])
             async with self._database.write(scope) as session:
                 service = WebhookService(session, scope, self._secrets)
                 await service.forget_previous(row["integration_id"])
-        return sum([await self._clear_tenant(tenant_id, settled, unsettled) for tenant_id in tenants])
-
-    async def _clear_tenant(self, tenant_id: UUID, settled: datetime, unsettled: datetime) -> int:
-        scope, count = TenantScope(tenant_id), 0
-        while True:
-            async with self._database.write(scope) as session:
-                old = await ReceiptRepository(session, scope).old(settled, unsettled, limit=_DELETED_AT_ONCE)
-                rows = [{"receipt_id": receipt_id} for receipt_id in old]
-                await bulk.delete(session, scope, _RECEIPTS, rows, key=["receipt_id"])
-            count += len(old)
-            if len(old) < _DELETED_AT_ONCE:
-                return count
-            await self._database.give_way()
+        is_old = over_before(settled, unsettled)
+        return await ageing.delete_old(self._database, table_of(WebhookReceipt), is_old)

@@ -32,7 +32,6 @@ DELIVER = "deliver_webhooks"
 # The type of the event that only tries whether a subscription works.
 TEST = "MUSTER_TEST"
 _DELIVERIES = table_of(WebhookDelivery)
-_AT_ONCE = 500
 _MOST_AGAIN = 10_000
 
 
@@ -243,13 +242,6 @@ class DeliveryService:
             raise NotFound(f"There is no delivery {delivery_id}.")
         values = {name: row[name] for name in DeliveryView.__struct_fields__}
         return DeliveryView(**{**values, "state": DeliveryState(row["state"])}), row["payload"]
-
-    async def forget_before(self, moment: datetime) -> int:
-        """Delete deliveries from before a moment that wait for nothing, a bounded number; gives how many."""
-        old = await self._repository.old(moment, limit=_AT_ONCE)
-        rows = [{"delivery_id": delivery_id} for delivery_id in old]
-        await bulk.delete(self._session, self._scope, _DELIVERIES, rows, key=["delivery_id"])
-        return len(old)
 
     async def _subscription(self, subscription_id: UUID) -> WebhookSubscription:
         row = await self._subscriptions.by_id(subscription_id)

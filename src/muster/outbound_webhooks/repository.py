@@ -144,18 +144,6 @@ class DeliveryRepository(TenantRepository):
         )
         return (await self.session.execute(statement)).scalars().all()
 
-    async def old(self, before: datetime, *, limit: int) -> Sequence[UUID]:
-        """Deliveries from before a moment that wait for nothing, the oldest first."""
-        statement = (
-            select(_deliveries.c.delivery_id)
-            .where(
-                self._own(), _deliveries.c.created_at < before, _deliveries.c.state != DeliveryState.WAITING
-            )
-            .order_by(_deliveries.c.created_at)
-            .limit(limit)
-        )
-        return (await self.session.execute(statement)).scalars().all()
-
     def _own(self) -> ColumnElement[bool]:
         return _deliveries.c.tenant_id == self.scope.tenant_id
 
@@ -176,7 +164,6 @@ async def tenants_with_waiting_deliveries(session: AsyncSession, before: datetim
     return (await session.execute(statement)).scalars().all()
 
 
-async def tenants_with_deliveries_before(session: AsyncSession, before: datetime) -> Sequence[UUID]:
-    """The tenants that have deliveries older than this. Across tenants."""
-    statement = select(_deliveries.c.tenant_id).where(_deliveries.c.created_at < before).distinct()
-    return (await session.execute(statement)).scalars().all()
+def over_before(moment: datetime) -> ColumnElement[bool]:
+    """The deliveries from before a moment that wait for nothing."""
+    return and_(_deliveries.c.created_at < moment, _deliveries.c.state != DeliveryState.WAITING)

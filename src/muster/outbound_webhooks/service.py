@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 from uuid import UUID
@@ -55,6 +55,11 @@ class SubscriptionService:
     async def get(self, reference: str | UUID) -> SubscriptionView:
         """The subscription meant by id or name; NotFound also for another tenant's."""
         return await self._view(await self._row(reference))
+
+    async def asks_for(self, types: Collection[str]) -> bool:
+        """Whether a subscription that is not switched off has chosen any of these kinds of event."""
+        wanted = {str(each) for each in types}
+        return any(wanted & listener.event_types for listener in await self._repository.listeners())
 
     async def target(self, subscription_id: UUID, *, at: datetime) -> Target:
         """Where to send, with what to sign at a moment; CannotOpen when a secret's key is gone."""

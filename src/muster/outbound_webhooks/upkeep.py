@@ -7,13 +7,12 @@ from __future__ import annotations
 from datetime import timedelta
 
 from muster import clock
-from muster.db import Database
+from muster.db import Database, ageing
+from muster.db.types import table_of
 from muster.jobs.service import JobService
-from muster.outbound_webhooks.delivery_service import DELIVER, DeliveryService
-from muster.outbound_webhooks.repository import (
-    tenants_with_deliveries_before,
-    tenants_with_waiting_deliveries,
-)
+from muster.outbound_webhooks.delivery_service import DELIVER
+from muster.outbound_webhooks.models import WebhookDelivery
+from muster.outbound_webhooks.repository import over_before, tenants_with_waiting_deliveries
 from muster.tenancy import TenantScope
 
 # What waits so long past its moment has been forgotten.
@@ -34,15 +33,4 @@ async def ask_for_forgotten(database: Database) -> int:
 async def delete_old(database: Database, days: int) -> int:
     """Delete deliveries that are older than so many days and wait for nothing; gives their number."""
     before = clock.now() - timedelta(days=days)
-    async with database.read(system=True) as session:
-        tenants = await tenants_with_deliveries_before(session, before)
-    count = 0
-    for tenant_id in tenants:
-        scope = TenantScope(tenant_id)
-        while True:
-            async with database.write(scope) as session:
-                deleted = await DeliveryService(session, scope).forget_before(before)
-            count += deleted
-            if not deleted:
-                break
-    return count
+    return await ageing.delete_old(database, table_of(WebhookDelivery), over_before(before))

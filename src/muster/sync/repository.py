@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, RowMapping, and_, case, func, or_, select
+from sqlalchemy import ColumnElement, RowMapping, and_, case, exists, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db.repository import TenantRepository
@@ -197,6 +197,22 @@ class RunsRepository:
         """How many runs are under way."""
         statement = select(func.count()).where(_runs.c.status == RunStatus.RUNNING.value)
         return (await self.session.execute(statement)).scalar_one()
+
+
+def over_before(moment: datetime) -> ColumnElement[bool]:
+    """The runs that ended before a moment, but for the latest of each kind and outcome: the panel
+    shows them.
+    """
+    later = _runs.alias("later")
+    is_followed = exists().where(
+        later.c.tenant_id == _runs.c.tenant_id,
+        later.c.integration_id == _runs.c.integration_id,
+        later.c.sync_type == _runs.c.sync_type,
+        later.c.mode == _runs.c.mode,
+        later.c.status == _runs.c.status,
+        later.c.started_at > _runs.c.started_at,
+    )
+    return and_(_runs.c.finished_at < moment, is_followed)
 
 
 def _view(row: RowMapping) -> RunView:

@@ -1,14 +1,26 @@
-"""What `muster doctor` asks of this room."""
+"""What is looked after by itself, and what `muster doctor` asks of this room."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 
 from muster import clock
-from muster.db import Database
+from muster.db import Database, ageing
+from muster.db.types import table_of
 from muster.providers.contract import Finding
 from muster.sync import lease
-from muster.sync.repository import RunsRepository
+from muster.sync.models import SyncRun
+from muster.sync.repository import RunsRepository, over_before
+
+# A first sync has an entry for every device.
+_AT_ONCE = 5
+
+
+async def delete_old(database: Database, days: int) -> int:
+    """Delete runs, and their entries, that ended more than so many days ago; gives the number of runs."""
+    before = clock.now() - timedelta(days=days)
+    return await ageing.delete_old(database, table_of(SyncRun), over_before(before), at_once=_AT_ONCE)
 
 
 async def examine(database: Database) -> Sequence[Finding]:

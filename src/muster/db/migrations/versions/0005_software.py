@@ -107,9 +107,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("asset_software", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_asset_software_tenant_id_software_id_version_id"),
-            ["tenant_id", "software_id", "version_id"],
+            batch_op.f("ix_asset_software_tenant_id_removed_at"),
+            ["tenant_id", "removed_at"],
             unique=False,
+            sqlite_where=sa.text("removed_at IS NOT NULL"),
+            postgresql_where=sa.text("removed_at IS NOT NULL"),
+        )
+        batch_op.create_index(
+            batch_op.f("ix_asset_software_tenant_id_software_id_version_id_asset_id"),
+            ["tenant_id", "software_id", "version_id", "asset_id"],
+            unique=False,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
         )
 
     op.create_table(
@@ -138,12 +147,14 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("software_changes", schema=None) as batch_op:
         batch_op.create_index(
-            batch_op.f("ix_software_changes_tenant_id_asset_id_changed_at"),
-            ["tenant_id", "asset_id", "changed_at"],
+            "ix_software_changes_listed",
+            ["tenant_id", "changed_at", "change_id", "kind", "asset_id"],
             unique=False,
         )
         batch_op.create_index(
-            batch_op.f("ix_software_changes_tenant_id_changed_at"), ["tenant_id", "changed_at"], unique=False
+            batch_op.f("ix_software_changes_tenant_id_asset_id_changed_at"),
+            ["tenant_id", "asset_id", "changed_at"],
+            unique=False,
         )
         batch_op.create_index(
             batch_op.f("ix_software_changes_tenant_id_software_id_changed_at"),
