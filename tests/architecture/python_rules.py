@@ -65,6 +65,7 @@ ACROSS_TENANTS = frozenset(
         "src/muster/alerts/notices/upkeep.py",
         "src/muster/assets/fleet/sampler.py",
         "src/muster/bootstrap/__init__.py",
+        "src/muster/db/ageing.py",
         "src/muster/db/inspection.py",
         "src/muster/events/relay.py",
         "src/muster/events/upkeep.py",

@@ -29,8 +29,9 @@ ROOMS = frozenset(
 )
 PUBLIC_FILES = frozenset({"service", "schemas", "types"})
 MORE_DOORS = {
-    # The contract is in two files: what every provider offers, and what those offer that know alerts.
-    "providers": frozenset({"contract", "alerting", "registry"}),
+    # The contract is in three files: what every provider offers, what those offer that know alerts, and what
+    # those that know software.
+    "providers": frozenset({"contract", "alerting", "inventory", "registry"}),
     # Who asks, and what that person may do: every route names it.
     "accounts": frozenset({"auth", "permissions", "setup"}),
     # Opening a connection is a verb that holds no session, so it stands apart from the service.
@@ -42,6 +43,8 @@ MORE_DOORS = {
     "schedules": frozenset({"tick"}),
     # What the server or its webhook says becomes alerts: asked for by what reads and what is called.
     "alerts": frozenset({"intake"}),
+    # As of alerts: what a reading of the fleet says is installed.
+    "software": frozenset({"intake"}),
     # Assets with the names of what they hang on: read across rooms. A subject of its own: missing devices.
     "assets": frozenset({"listing", "missing"}),
     # The record of devices' absence, which the review of missing devices joins.

@@ -60,7 +60,7 @@ class AlertConformance:
             yield connection
 
     def offers(self, capability: Capability) -> bool:
-        return capability in self.provider.manifest.capabilities
+        raise NotImplementedError
 
     # --- alerts ----------------------------------------------------------------------------------------
 

@@ -31,6 +31,7 @@ from muster.providers.contract import (
     ProviderUnavailable,
 )
 from tests.providers.alert_conformance import AlertConformance
+from tests.providers.software_conformance import SoftwareConformance
 from tests.support.opening import Fleet, opened, read
 
 MOST_IN_A_CHUNK = 500
@@ -51,7 +52,7 @@ class World:
     unknown_alert: str = field(default="987654321")
 
 
-class Conformance(AlertConformance):
+class Conformance(AlertConformance, SoftwareConformance):
     """The suite. A subclass gives `key` and `world`."""
 
     key: str
@@ -96,6 +97,9 @@ class Conformance(AlertConformance):
     @property
     def provider(self) -> Provider:
         return registry.get(self.key)
+
+    def offers(self, capability: Capability) -> bool:
+        return capability in self.provider.manifest.capabilities
 
     def test_settings_are_normalized_and_hide_their_secrets(self, at: World) -> None:
         settings = self.provider.settings(at.fields)
@@ -251,7 +255,7 @@ class Conformance(AlertConformance):
         assert bool(carried) == in_bulk
 
     async def test_one_device_at_a_time(self, at: World) -> None:
-        if Capability.SINGLE_DEVICE not in self.provider.manifest.capabilities:
+        if not self.offers(Capability.SINGLE_DEVICE):
             return
         async with self.open(at.fields) as connection:
             fleet = await read(connection, "light")

@@ -37,13 +37,13 @@ class TestTactical(Conformance):
 
 
 class TestTacticalStock(Conformance):
-    """As installed: the beta API is off."""
+    """As installed, the beta API is off; software is read agent by agent."""
 
     key = "tacticalrmm"
 
     @classmethod
     def world(cls) -> AbstractContextManager[World]:
-        return simulated(beta=False)
+        return simulated(beta=False, software="one-by-one")
 
 
 class TestTacticalBeta(Conformance):

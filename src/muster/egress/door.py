@@ -21,6 +21,7 @@ import structlog
 from muster import clock
 from muster.egress.errors import BodyTooLarge, BrokenOff, EgressError, TimedOut
 from muster.egress.policy import EgressPolicy
+from muster.egress.spool import Spool
 from muster.egress.transport import CheckedTransport, Resolver, system_resolver
 from muster.errors import NotConfigured
 
@@ -57,7 +58,7 @@ class Peer:
 @dataclass(frozen=True, slots=True)
 class Answer:
     """One complete answer. `seconds` is the time from sending to the last byte, waiting aside. `peer` is None
-    where the connection does not tell.
+    where the connection does not tell. `body` is empty where a spool took it.
     """
 
     status: int
@@ -161,12 +162,14 @@ class ServerClient:
         max_body: int | None = None,
         retries: int | None = None,
         is_read: bool | None = None,
+        into: Spool | None = None,
     ) -> Answer:
         """One request with its whole answer, whatever the status; EgressError when there is none.
 
         `is_read` marks a method that reads although its name does not say so. A read is repeated up to
         `retries` times after 429, 5xx or a lost connection, after an exponential pause with full jitter.
-        A 429 that asks for more than the policy's cap is handed back at once.
+        A 429 that asks for more than the policy's cap is handed back at once. `into` takes the body of a
+        success, which is then not held; any other is held as ever, and is no larger than the policy allows.
         """
         read = method in _READS if is_read is None else is_read
         left = (self._policy.retries if retries is None else retries) if read else 0
@@ -176,17 +179,13 @@ class ServerClient:
             params=params,
             headers=headers,
             json=json,
-            timeout=httpx2.Timeout(
-                read_timeout or self._policy.read_timeout,
-                connect=self._policy.connect_timeout,
-                pool=None,
-            ),
+            timeout=self._patience(read_timeout),
         )
         bound = self._policy.max_body_bytes if max_body is None else max_body
         for attempt in range(left + 1):
             last = attempt == left
             try:
-                answer = await self._once(request, path, bound, attempt)
+                answer = await self._once(request, path, bound, attempt, into=into)
             except EgressError as failure:
                 if last or not failure.retryable:
                     raise
@@ -203,9 +202,27 @@ class ServerClient:
         """Send these very bytes, once, and read no more than `keep` bytes of what is answered; EgressError
         when there is no answer.
         """
-        timeout = httpx2.Timeout(self._policy.read_timeout, connect=self._policy.connect_timeout, pool=None)
-        request = self._http.build_request("POST", path, content=content, headers=headers, timeout=timeout)
+        request = self._http.build_request(
+            "POST", path, content=content, headers=headers, timeout=self._patience()
+        )
         return await self._once(request, path, keep, 0, cut_short=True)
+
+    @asynccontextmanager
+    async def spool(self) -> AsyncIterator[Spool]:
+        """A place on disk for one large answer, for the length of the block."""
+        spool = Spool(self._policy.spool_folder)
+        try:
+            yield spool
+        finally:
+            await spool.aclose()
+
+    async def rest(self, seconds: float) -> None:
+        """Leave the server alone for so long."""
+        await self._sleep(seconds)
+
+    def _patience(self, read_timeout: float | None = None) -> httpx2.Timeout:
+        seconds = read_timeout or self._policy.read_timeout
+        return httpx2.Timeout(seconds, connect=self._policy.connect_timeout, pool=None)
 
     def _backoff(self, attempt: int) -> float:
         return self._jitter() * min(self._policy.backoff_cap, self._policy.backoff_base * 2.0**attempt)
@@ -222,14 +239,23 @@ class ServerClient:
         return None
 
     async def _once(
-        self, request: httpx2.Request, path: str, bound: int, attempt: int, *, cut_short: bool = False
+        self,
+        request: httpx2.Request,
+        path: str,
+        bound: int,
+        attempt: int,
+        *,
+        cut_short: bool = False,
+        into: Spool | None = None,
     ) -> Answer:
         async with self._limited():
             started = time.monotonic()
             self._meter.requests += 1
             try:
                 async with asyncio.timeout(self._policy.call_timeout):
-                    answer = await self._exchange(request, path, bound, started, cut_short=cut_short)
+                    answer = await self._exchange(
+                        request, path, bound, started, cut_short=cut_short, into=into
+                    )
             except TimeoutError as late:
                 self._report(request, path, attempt, started, error=TimedOut.code)
                 raise TimedOut(
@@ -238,19 +264,35 @@ class ServerClient:
             except EgressError as failure:
                 self._report(request, path, attempt, started, error=failure.code)
                 raise
-        self._report(request, path, attempt, started, status=answer.status, bytes=len(answer.body))
+        size = len(answer.body) + (into.size if into is not None else 0)
+        self._report(request, path, attempt, started, status=answer.status, bytes=size)
         return answer
 
     async def _exchange(
-        self, request: httpx2.Request, path: str, bound: int, started: float, *, cut_short: bool
+        self,
+        request: httpx2.Request,
+        path: str,
+        bound: int,
+        started: float,
+        *,
+        cut_short: bool,
+        into: Spool | None,
     ) -> Answer:
         response = await self._http.send(request, stream=True)
         peer = _peer(response)
-        body = bytearray()
+        body, size = bytearray(), 0
         try:
+            if into is not None:
+                await into.clear()
+                if not response.is_success:
+                    into, bound = None, min(bound, self._policy.max_body_bytes)
             async for part in response.aiter_bytes():
-                body += part
-                if len(body) <= bound:
+                size += len(part)
+                if into is None:
+                    body += part
+                elif size <= bound:
+                    await into.write(part)
+                if size <= bound:
                     continue
                 if not cut_short:
                     raise BodyTooLarge(f"{request.url.host} sent more than {bound:,} bytes for {path}.")

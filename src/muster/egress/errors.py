@@ -8,7 +8,8 @@ EgressError
 ├── TlsUntrusted        the TLS handshake failed or the certificate is not trusted
 ├── TimedOut            no connection, no byte or no end in time
 ├── BrokenOff           the connection ended in the middle of the answer
-└── BodyTooLarge        the answer is larger than this call accepts
+├── BodyTooLarge        the answer is larger than this call accepts
+└── NotKept             this machine's disk would not take the answer
 """
 
 from __future__ import annotations
@@ -75,3 +76,9 @@ class BodyTooLarge(EgressError):
     """The answer's body exceeds the bound of this call."""
 
     code = "body_too_large"
+
+
+class NotKept(EgressError):
+    """An answer that is kept on disk while it is read could not be written or read there."""
+
+    code = "not_kept"

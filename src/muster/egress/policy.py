@@ -25,6 +25,9 @@ class EgressPolicy:
     With no `allowed_networks`, public, private and loopback addresses may be reached. With some, or without
     `allow_private`, only those, and public ones too where `allow_public` says so. Link-local (cloud
     metadata), multicast, unspecified and reserved addresses are never reached.
+
+    In `spool_folder` (None: the system's folder for temporary files) answers lie that are too large for the
+    memory, while they are read.
     """
 
     allowed_networks: tuple[Network, ...] = ()
@@ -40,6 +43,7 @@ class EgressPolicy:
     backoff_base: float = 0.5
     backoff_cap: float = 20.0
     retry_after_cap: float = 60.0
+    spool_folder: Path | None = None
 
     def refusal(self, address: Address) -> str | None:
         """Why this address may not be reached; None when it may."""

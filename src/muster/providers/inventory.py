@@ -71,6 +71,11 @@ class SoftwareRead(msgspec.Struct, frozen=True, kw_only=True):
 class SoftwareConnection(Protocol):
     """The verb on software of an open connection."""
 
+    def software_in_bulk(self) -> bool:
+        """Whether one answer tells of all devices. Otherwise each is asked for by itself, which takes its
+        time: some devices at once are enough then.
+        """
+
     def software(self, device_ids: Collection[str]) -> AsyncIterator[SoftwareReport | SoftwareRead]:
         """What the given devices report, one report after the other in no particular order, closed by one
         SoftwareRead. A device that does not report is left out. A ProviderError when nothing (more) can be

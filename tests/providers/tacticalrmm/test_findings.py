@@ -105,6 +105,7 @@ def working(recordings: Recordings, **instead: Reply) -> Handler:
         "/beta/v1/client/": "beta_client_list",
         "/alerts/": "alerts_patch_sev_empty",
         "/alerts/0/": "alerts_put_404",
+        f"/software/{'0' * 40}/": "software_one_404",
     }
     bodies = {"/clients/": "clients_list", "/agents/": "agents_detail_false"}
 
@@ -287,6 +288,41 @@ async def test_alerts_are_not_asked_for_where_nothing_is_let_in(recordings: Reco
     with serving(working(recordings, agents=refused, clients=refused)) as server:
         assert codes(await checked(server.url)) == {"invalid_credentials"}
     assert not server.asked("/alerts/", "PATCH")
+
+
+async def test_a_role_that_may_not_read_software_is_told() -> None:
+    with SimulatorServer(FleetSpec(agents=5), frozen=True) as server:
+        user = server.users["technician"]
+        assert (await checked(server.url, api_key=user.api_key)).facts["software_readable"] is True
+        user.role = Role("No software", (READING | {"can_manage_alerts"}) - {"can_list_software"})
+        before = len(server.requests)
+        result = await checked(server.url, api_key=user.api_key)
+        assert result.ok
+        assert codes(result, "warning") == {"software_not_readable"}
+        assert "can_list_software" in result.findings[0].message
+        assert result.facts["software_readable"] is False
+        # To ask costs the server one look at a role, not the software of its whole fleet.
+        since = [(seen.method, seen.path) for seen in server.requests[before:]]
+        asked = [(method, path) for method, path in since if path.startswith("/software/")]
+        assert asked == [("GET", f"/software/{'0' * 40}/")]
+
+
+@pytest.mark.recordings
+@pytest.mark.parametrize("status", [404, 500])
+async def test_software_that_cannot_be_asked_for(recordings: Recordings, status: int) -> None:
+    with serving(working(recordings, software=as_html(status))) as server:
+        result = await checked(server.url)
+    assert result.ok
+    assert codes(result, "warning") == {"not_found" if status == 404 else "unavailable"}
+    assert result.facts["software_readable"] is False
+
+
+@pytest.mark.recordings
+async def test_software_is_not_asked_for_where_nothing_is_let_in(recordings: Recordings) -> None:
+    refused = capture_reply(recordings, "auth_apikey_invalid")
+    with serving(working(recordings, agents=refused, clients=refused)) as server:
+        await checked(server.url)
+    assert not [seen for seen in server.seen if seen.path.startswith("/software/")]
 
 
 async def test_something_else_than_a_tactical_server() -> None:

@@ -136,6 +136,7 @@ def test_the_auth_mode_is_the_one_whose_fields_are_given() -> None:
         ("password", {"username": "jo", "password": "p" * 1001}),
         ("totp_secret", {"username": "jo", "password": "p", "totp_secret": "not base32 !"}),
         ("source", {"api_key": "K", "source": "gamma"}),
+        ("software", {"api_key": "K", "software": "weekly"}),
         ("colour", {"api_key": "K", "colour": "blue"}),
     ],
 )
@@ -147,6 +148,13 @@ def test_what_cannot_be_used_is_refused_by_its_name(field: str, fields: dict[str
 def test_the_source_is_auto_unless_chosen() -> None:
     assert settings(api_key="K").options["source"] == "auto"
     assert settings(api_key="K", source=" Beta ").options["source"] == "beta"
+
+
+def test_software_is_read_in_bulk_unless_chosen_otherwise() -> None:
+    assert settings(api_key="K", software="").options["software"] == "bulk"
+    assert settings(api_key="K", software="One-by-One ").options["software"] == "one-by-one"
+    with pytest.raises(InvalidInput, match="choose bulk or one-by-one"):
+        settings(api_key="K", software="all")
 
 
 def test_no_secret_in_what_is_printed() -> None:

@@ -286,6 +286,15 @@ def decode_item(item: bytes | msgspec.Raw, kind: type[T]) -> tuple[T, dict[str, 
         raise RowRefused(field or "", reason) from wrong
 
 
+def decode_row(item: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """One item as a row, and no more of it than that; RowRefused names the field that does not fit."""
+    try:
+        return msgspec.json.decode(item, type=kind)
+    except MALFORMED as wrong:
+        field, reason = _explained(wrong)
+        raise RowRefused(field or "", reason) from wrong
+
+
 def id_of(item: msgspec.Raw) -> str | None:
     """The `id` of an item that does not fit, where it has one."""
     return _shown(_named(item).id)

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import re
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from functools import partial
-from urllib.parse import quote
 
 from muster.providers.contract import (
     CheckResult,
@@ -29,10 +27,12 @@ from muster.providers.contract import (
     SiteRecord,
     Traffic,
 )
-from muster.providers.tacticalrmm import answers, doctor, lists, translate
+from muster.providers.inventory import SoftwareRead, SoftwareReport
+from muster.providers.tacticalrmm import answers, doctor, lists, software, translate
 from muster.providers.tacticalrmm.alerts import AlertVerbs
 from muster.providers.tacticalrmm.auth import Authenticator
 from muster.providers.tacticalrmm.lists import DETAIL, LIGHT, LIST_AGENTS, Pace
+from muster.providers.tacticalrmm.manifest import BULK, ONE_BY_ONE
 from muster.providers.tacticalrmm.payloads import (
     BetaClientRow,
     BetaSiteRow,
@@ -50,8 +50,6 @@ CLIENTS = "/clients/"
 BETA_CLIENTS = "/beta/v1/client/"
 _BETA_SITES = "/beta/v1/site/"
 _SITES_PAGE = 1000
-# The server's URLs take ids of 21 characters and more; a shorter one meets no view (CONTRACT 3).
-_ADDRESSABLE = re.compile(r"[^\s/\\\x00-\x1f\x7f]{21,200}")
 _UNREACHABLE_IN_A_ROW = 3
 # Rows of the list of all agents after which others on the event loop get theirs.
 _TURN = 500
@@ -67,6 +65,7 @@ class TacticalConnection(AlertVerbs, WebhookVerbs):
     ) -> None:
         self.traffic = traffic
         self.source = settings.options.get("source", "auto")
+        self._one_by_one = settings.options.get("software", BULK) == ONE_BY_ONE
         self._settings = settings
         self._wire = wire
         self._auth = auth
@@ -165,9 +164,7 @@ class TacticalConnection(AlertVerbs, WebhookVerbs):
 
     async def device(self, external_id: str) -> DeviceChunk:
         """`GET /agents/<agent_id>/`: with RAM and disks, without serial number and integer pk."""
-        if not _ADDRESSABLE.fullmatch(external_id):
-            raise ProviderNotFound("The server cannot have an agent with such an id.")
-        path = f"{lists.AGENTS}{quote(external_id, safe='')}/"
+        path = lists.agent_path(lists.AGENTS, external_id)
         answer = await self._wire.get(path, permission=f"{LIST_AGENTS}, or a role that sees its client")
         row = answers.decode(answer, SingleRow)
         if row.agent_id != external_id:
@@ -185,6 +182,14 @@ class TacticalConnection(AlertVerbs, WebhookVerbs):
             answered_at=moment,
             records=(record,),
         )
+
+    def software_in_bulk(self) -> bool:
+        """As the settings have it."""
+        return not self._one_by_one
+
+    def software(self, device_ids: Collection[str]) -> AsyncIterator[SoftwareReport | SoftwareRead]:
+        """`GET /software/`, or where the settings say so `GET /software/<agent_id>/` over a longer time."""
+        return software.read(self._wire, self.roster, device_ids, one_by_one=self._one_by_one)
 
     async def _organization_of(self, row: SingleRow) -> str:
         """The answer names its client; a name not met so far may be new: the list is read again, once."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from muster import clock
@@ -22,6 +22,7 @@ from muster.providers.tacticalrmm import answers, ladder
 from muster.providers.tacticalrmm.alerts import ALERTS, LIST_ALERTS, MANAGE_ALERTS
 from muster.providers.tacticalrmm.ladder import Ladder
 from muster.providers.tacticalrmm.payloads import ClientRow, DashRow, RosterRow
+from muster.providers.tacticalrmm.software import LIST_SOFTWARE, SOFTWARE
 from muster.providers.tacticalrmm.wire import LIST_ONCE, ONCE, Wire
 
 _HOME = "/"
@@ -30,6 +31,8 @@ _DASHBOARD_INFO = "/core/dashinfo/"
 _CLIENTS = "/clients/"
 _AGENTS = "/agents/"
 _BETA = "/beta/v1/client/"
+# Long enough for the server's URLs, and no agent's: theirs are 40 letters.
+_NO_AGENT = "0" * 40
 # Status hangs on minutes; Date headers have seconds, and the answer may have been long on its way.
 _SKEW_SECONDS = 120
 # The oldest version whose answers are known to fit; see docs/providers/tacticalrmm.md.
@@ -61,6 +64,10 @@ class _Report:
         )
         self.ladder.failed(failure)
 
+    def is_over(self) -> bool:
+        """Whether nothing more is to be asked; what a role lacks ends no check."""
+        return any(f.level == "error" and f.code != ProviderPermissionError.code for f in self.findings)
+
     def result(self) -> CheckResult:
         return CheckResult(
             ok=all(finding.level != "error" for finding in self.findings),
@@ -85,6 +92,7 @@ async def examine(
         await _version(wire, report)
         await _visible(wire, report)
         await _alerts(wire, report)
+        await _software(wire, report)
         await _source(settings.options.get("source", "auto"), wire, report)
     except ProviderError as failure:
         report.add_error(failure)
@@ -183,13 +191,42 @@ async def _visible(wire: Wire, report: _Report) -> None:
         )
 
 
+class _Lack(NamedTuple):
+    """What a role may not do: what follows from it, and what would help."""
+
+    code: str
+    message: str
+    remedy: str
+
+
+_LACKS = {
+    "alerts_readable": _Lack(
+        "alerts_not_readable",
+        f"The role may not read alerts: it lacks {LIST_ALERTS}. What the webhook says stays unconfirmed,"
+        " and what it missed is not found.",
+        f"Give the role {LIST_ALERTS}.",
+    ),
+    "alerts_writable": _Lack(
+        "alerts_not_writable",
+        f"The role may not change alerts: it lacks {MANAGE_ALERTS}. What is resolved or snoozed in Muster"
+        " stays as it was on the server.",
+        f"Give the role {MANAGE_ALERTS}, if it shall be written back.",
+    ),
+    "software_readable": _Lack(
+        "software_not_readable",
+        f"The role may not read software: it lacks {LIST_SOFTWARE}. What is installed where stays unknown.",
+        f"Give the role {LIST_SOFTWARE}.",
+    ),
+}
+
+
 async def _alerts(wire: Wire, report: _Report) -> None:
     """What the role may do about alerts, by two questions that cost the server next to nothing.
 
     A list of no severity needs no look into its database. Numbers begin at 1, so that a change of alert 0,
     and one that there is not, does nothing: whoever may is told that there is no such alert.
     """
-    if any(one.level == "error" and one.code != ProviderPermissionError.code for one in report.findings):
+    if report.is_over():
         return
     try:
         listed = await wire.answer_to("PATCH", ALERTS, json={"severityFilter": []}, ask=ONCE, is_read=True)
@@ -197,33 +234,39 @@ async def _alerts(wire: Wire, report: _Report) -> None:
     except ProviderError as failure:
         report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
         return
-    understood = changed.status == 404 and answers.detail_of(changed) != ""
     _may(report, "alerts_readable", answers.refusal(listed, LIST_ALERTS))
-    _may(report, "alerts_writable", None if understood else answers.refusal(changed, MANAGE_ALERTS))
+    _may(report, "alerts_writable", _unless_missing(changed, MANAGE_ALERTS))
+
+
+async def _software(wire: Wire, report: _Report) -> None:
+    """Whether the role may read what is installed, without its weight: of an agent that there is not. The
+    permission is looked at before the agent.
+    """
+    if report.is_over():
+        return
+    try:
+        answer = await wire.answer_to("GET", f"{SOFTWARE}{_NO_AGENT}/", ask=ONCE)
+    except ProviderError as failure:
+        report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
+        return
+    _may(report, "software_readable", _unless_missing(answer, LIST_SOFTWARE))
+
+
+def _unless_missing(answer: Answer, permission: str) -> ProviderError | None:
+    """What an answer stands for; None also for the server's own word that there is no such thing."""
+    if answer.status == 404 and answers.detail_of(answer):
+        return None
+    return answers.refusal(answer, permission)
 
 
 def _may(report: _Report, what: str, failure: ProviderError | None) -> None:
     report.facts[what] = failure is None
     if failure is None:
         return
-    if not isinstance(failure, ProviderPermissionError):
-        report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
-    elif what == "alerts_readable":
-        report.add(
-            "alerts_not_readable",
-            "warning",
-            f"The role may not read alerts: it lacks {LIST_ALERTS}. What the webhook says stays unconfirmed,"
-            " and what it missed is not found.",
-            f"Give the role {LIST_ALERTS}.",
-        )
+    if isinstance(failure, ProviderPermissionError):
+        report.add(_LACKS[what].code, "warning", _LACKS[what].message, _LACKS[what].remedy)
     else:
-        report.add(
-            "alerts_not_writable",
-            "warning",
-            f"The role may not change alerts: it lacks {MANAGE_ALERTS}. What is resolved or snoozed in Muster"
-            " stays as it was on the server.",
-            f"Give the role {MANAGE_ALERTS}, if it shall be written back.",
-        )
+        report.add(failure.code, "warning", failure.message, failure.remedy or "Try again later.")
 
 
 async def _source(source: str, wire: Wire, report: _Report) -> None:

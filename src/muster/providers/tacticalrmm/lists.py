@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Callable, Container, Iterator, Sequence
 from datetime import datetime
 from typing import TypeVar
+from urllib.parse import quote
 
 from muster import clock
 from muster.egress import Answer
@@ -32,7 +34,17 @@ BETA_AGENTS = "/beta/v1/agent/"
 CHUNK = 100
 _TOO_MUCH = frozenset({"body_too_large", "timeout"})
 
+# The server's URLs take ids of 21 characters and more; a shorter one meets no view (CONTRACT 3).
+_ADDRESSABLE = re.compile(r"[^\s/\\\x00-\x1f\x7f]{21,200}")
+
 Item = DeviceChunk | OrganizationRead
+
+
+def agent_path(base: str, external_id: str) -> str:
+    """Where an agent is below `base`; an id that fits no URL of the server is of none of its agents."""
+    if not _ADDRESSABLE.fullmatch(external_id):
+        raise ProviderNotFound("The server cannot have an agent with such an id.")
+    return f"{base}{quote(external_id, safe='')}/"
 
 
 async def read_light(wire: Wire, organization: OrganizationRecord) -> AsyncIterator[Item]:

@@ -6,6 +6,8 @@ from muster.providers.contract import AuthMode, Capability, ProviderManifest, Se
 
 API_KEY = "api_key"
 PASSWORD = "password"  # noqa: S105 - the name of an auth mode
+BULK = "bulk"
+ONE_BY_ONE = "one-by-one"
 
 MANIFEST = ProviderManifest(
     key="tacticalrmm",
@@ -26,6 +28,14 @@ MANIFEST = ProviderManifest(
             kind="choice",
             choices=("auto", "beta", "stable"),
             default="auto",
+        ),
+        SettingsField(
+            name="software",
+            label="Software",
+            help="How installed software is read: bulk in one large answer, one-by-one over a longer time.",
+            kind="choice",
+            choices=(BULK, ONE_BY_ONE),
+            default=BULK,
         ),
         SettingsField(
             name="api_key",
@@ -61,7 +71,9 @@ MANIFEST = ProviderManifest(
             only_for_auth_mode=PASSWORD,
         ),
     ),
-    capabilities=frozenset({Capability.SINGLE_DEVICE, Capability.ALERTS, Capability.WEBHOOK}),
+    capabilities=frozenset(
+        {Capability.SINGLE_DEVICE, Capability.ALERTS, Capability.SOFTWARE, Capability.WEBHOOK}
+    ),
     auth_modes=(
         AuthMode(key=API_KEY, label="API key"),
         AuthMode(key=PASSWORD, label="Username and password"),

@@ -282,3 +282,22 @@ class AlertPage(msgspec.Struct):
     """The list of alerts as `top` gives it; without, it is a bare array."""
 
     alerts: list[msgspec.Raw]
+
+
+class SoftwareRow(msgspec.Struct):
+    """An item of `GET /software/`; `agent` is the integer pk. The list is decoded when it is wanted."""
+
+    agent: Key
+    id: Key | None = None
+    software: msgspec.Raw = msgspec.Raw(b"null")
+
+
+class SoftwareEntry(msgspec.Struct):
+    """A program in it. Old agents know name and version only. `location` and `uninstall` are left out."""
+
+    name: str
+    version: str | None = None
+    publisher: Any = None
+    install_date: Any = None
+    size: Any = None
+    source: Any = None

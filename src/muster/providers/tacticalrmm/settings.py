@@ -40,7 +40,7 @@ def normalize(raw: Mapping[str, str | None]) -> ConnectionSettings:
         for name in _MODE_FIELDS[mode]
         if name != "username" and name in given
     }
-    options = {"source": _source(given.get("source"))}
+    options = {name: _chosen(name, given.get(name)) for name in ("source", "software")}
     if mode == PASSWORD:
         options["username"] = _required(given, "username")
         _required(given, "password")
@@ -140,11 +140,12 @@ def _auth_mode(given: Mapping[str, str]) -> str:
     return modes[0]
 
 
-def _source(text: str | None) -> str:
-    source = (text or "auto").strip().lower()
-    if source not in {"auto", "beta", "stable"}:
-        raise InvalidInput("choose auto, beta or stable.", field="source")
-    return source
+def _chosen(name: str, text: str | None) -> str:
+    field = next(field for field in MANIFEST.fields if field.name == name)
+    chosen = (text or field.default or "").strip().lower()
+    if chosen not in field.choices:
+        raise InvalidInput(f"choose {', '.join(field.choices[:-1])} or {field.choices[-1]}.", field=name)
+    return chosen
 
 
 def _required(given: Mapping[str, str], name: str) -> str:

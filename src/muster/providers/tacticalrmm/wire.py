@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from typing import Any, NamedTuple
 
-from muster.egress import Answer, EgressError, ServerClient
+from muster.egress import Answer, EgressError, ServerClient, Spool
 from muster.providers.contract import ProviderNotFound
 from muster.providers.tacticalrmm import answers
 from muster.providers.tacticalrmm.auth import Authenticator
@@ -42,9 +43,10 @@ class Wire:
         params: Mapping[str, str | int] | None = None,
         permission: str | None = None,
         ask: Ask = SMALL,
+        into: Spool | None = None,
     ) -> Answer:
-        """A successful answer. `permission` is what a 403 would lack."""
-        answer = await self.answer_to("GET", path, params=params, ask=ask)
+        """A successful answer; `into` takes its body. `permission` is what a 403 would lack."""
+        answer = await self.answer_to("GET", path, params=params, ask=ask, into=into)
         return _accepted(answer, permission)
 
     async def send(
@@ -70,13 +72,15 @@ class Wire:
         json: Any = None,
         ask: Ask = SMALL,
         is_read: bool | None = None,
+        into: Spool | None = None,
     ) -> Answer:
         """Any answer, after one login anew where the session had ended."""
+        request = {"params": params, "json": json, "is_read": is_read, "into": into}
         headers = await self._auth.headers()
-        answer = await self._send(method, path, headers, ask, params=params, json=json, is_read=is_read)
+        answer = await self._send(method, path, headers, ask, **request)
         if answer.status == 401 and await self._auth.renew(headers):
             headers = await self._auth.headers()
-            answer = await self._send(method, path, headers, ask, params=params, json=json, is_read=is_read)
+            answer = await self._send(method, path, headers, ask, **request)
         return answer
 
     async def get_list(
@@ -86,16 +90,30 @@ class Wire:
         params: Mapping[str, str | int] | None = None,
         permission: str,
         ask: Ask = LIST,
+        into: Spool | None = None,
     ) -> Answer:
         """A list that every server of this kind has."""
         try:
-            return await self.get(path, params=params, permission=permission, ask=ask)
+            return await self.get(path, params=params, permission=permission, ask=ask, into=into)
         except ProviderNotFound as missing:
             raise answers.not_tactical(path) from missing
 
     async def without_credentials(self, path: str, ask: Ask = SMALL) -> Answer:
         """Any answer to a request that carries no credentials."""
         return await self._send("GET", path, {}, ask)
+
+    @asynccontextmanager
+    async def spool(self) -> AsyncIterator[Spool]:
+        """A place on disk for one large answer, for the length of the block."""
+        try:
+            async with self._http.spool() as spool:
+                yield spool
+        except EgressError as failure:
+            raise answers.from_egress(failure) from failure
+
+    async def rest(self, seconds: float) -> None:
+        """Leave the server alone for so long."""
+        await self._http.rest(seconds)
 
     async def _send(
         self, method: str, path: str, headers: dict[str, str], ask: Ask, **request: Any
