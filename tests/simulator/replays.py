@@ -14,7 +14,7 @@ from muster.simulator import SimulatorServer
 
 COVERED = (
     *("auth_", "beta_", "agents_", "clients_", "sites_", "software_", "winupdate_", "core_", "misc_"),
-    "alerts_",
+    *("alerts_", "action_software_", "action_online_software_", "action_offline_software_"),
 )
 
 NOT_REPLAYED = {
@@ -33,6 +33,8 @@ _USERS = {
         for name in ("nototp", "limited", "noperm", "norole", "blocked", "inactive", "expired", "ghost")
     },
 }
+# The Windows agent that is told to report its software.
+_TOLD = 7
 _WRONG_PASSWORD = ("auth_checkcreds_wrong_password", "auth_login_other_ip_while_throttled")
 # Age of the TOTP code sent, in seconds; the others send what was recorded, which is no code of the simulator.
 _CODE_AGE = {
@@ -92,6 +94,7 @@ class Translator:
             "fAQLKHuqnQTupqziQPtDuWeaDNKgeInGqiwepxsk": fleet.agent(2).agent_id,
             "sBkDaUUqGWlGgOtOGMmjxWkIXHaMuFbhxZtpdpKf": foreign.agent_id,
             "uhVIWSlmnVErULWHMsgmsoxltaTIircdJsSiOWFg": fleet.agent(5).agent_id,
+            "enKTunPFzPDjqipVJIqVLBLzxoiGFfWdhjOkYRBM": fleet.agent(_TOLD).agent_id,
         }
         self._foreign_site = foreign_sites[0]
         # Recorded alerts: the first client's, the second one's, one without an agent, one to delete.
@@ -147,10 +150,15 @@ class Translator:
         return Question(request["method"], path, headers, json=self._body(name, body))
 
     def prepare(self, capture: dict[str, Any], ask: Callable[[Question], Any]) -> None:
-        """Bring the server to where the recorded one was: ten calls from the same address, for a throttled
-        one.
+        """Bring the server to where the recorded one was: ten calls from the same address for a throttled
+        one, the agent connected or not, the message bus up or down.
         """
         name = capture["name"]
+        self._server.software.reachable = not name.endswith("_natsdown")
+        if name.startswith("action_offline_"):
+            self._server.fleet.set_last_seen(_TOLD, self._server.clock.now() - timedelta(hours=1))
+        elif name.startswith("action_"):
+            self._server.fleet.wake(_TOLD)
         if name in _THROTTLED:
             self._server.clock.advance(timedelta(minutes=2))
             question = self.question(capture)

@@ -9,6 +9,7 @@ from muster.simulator import Fleet, FleetSpec, Settings, SimulatorServer
 from muster.simulator.alert_hands import AlertHands
 from muster.simulator.commands import simulator_app
 from muster.simulator.faults import EXPLAINED
+from muster.simulator.software_hands import SoftwareHands
 
 _PAGE = (Path(__file__).resolve().parents[2] / "docs" / "simulator.md").read_text()
 
@@ -51,6 +52,11 @@ def test_every_change_of_the_fleet_is_documented(method: str) -> None:
 @pytest.mark.parametrize("method", [name for name in vars(AlertHands) if not name.startswith("_")])
 def test_every_hand_on_alerts_is_documented(method: str) -> None:
     assert f"`{method}`" in _PAGE
+
+
+@pytest.mark.parametrize("hand", [name for name in vars(SoftwareHands) if not name.startswith("_")])
+def test_every_hand_on_software_is_documented(hand: str) -> None:
+    assert f"`{hand}`" in _PAGE
 
 
 @pytest.mark.parametrize("setting", Settings.__dataclass_fields__)

@@ -171,6 +171,7 @@ def test_one_page_of_real_weight_agents_weighs_what_it_weighed(
     for path, name in (
         ("/beta/v1/agent/?page_size=1000", "beta_agent_ps1000"),
         ("/agents/", "agents_list_default"),
+        ("/software/", "software_all"),
     ):
         got = client.get(path, headers={"X-API-KEY": server.api_key})
         ratio = len(got.content) / recordings.load_capture(name)["response"]["bytes"]

@@ -8,8 +8,7 @@ from muster.simulator.agents import Agent
 from muster.simulator.extras import checks, history, notes, pending_actions, tasks, windows_updates
 from muster.simulator.http import Refusal, Response, answer, array_of, not_found, server_error
 from muster.simulator.routing import Call, Endpoint, Permission, Routes
-from muster.simulator.services import software_row
-from muster.simulator.spoiling import spoil
+from muster.simulator.spoiling import shorten, spoil
 
 LATEST_AGENT = "2.11.0"
 
@@ -47,10 +46,11 @@ def _list(call: Call) -> Response:
         found = [rows.light(pk, now) for pk in pks]
     else:
         found = [rows.short(pk) for pk in pks]
-    return array_of(spoil(call, pks, found))
+    return array_of(shorten(call, spoil(call, pks, found)))
 
 
-def _agent(call: Call) -> Agent:
+def agent_of(call: Call) -> Agent:
+    """The agent of the URL; 404 when there is none."""
     pk = call.state.fleet.pk_of(call.pieces["agent_id"])
     if pk is None:
         raise not_found("Agent")
@@ -58,18 +58,18 @@ def _agent(call: Call) -> Agent:
 
 
 def _detail(call: Call) -> Response:
-    return Response(200, call.state.rows.detail(_agent(call).pk, call.state.clock.now_us()))
+    return Response(200, call.state.rows.detail(agent_of(call).pk, call.state.clock.now_us()))
 
 
 def _hanging(of: Callable[[Agent], list[dict[str, Any]]]) -> Callable[[Call], Response]:
     def handler(call: Call) -> Response:
-        return answer(of(_agent(call)))
+        return answer(of(agent_of(call)))
 
     return handler
 
 
 def _pending(call: Call) -> Response:
-    agent, fleet = _agent(call), call.state.fleet
+    agent, fleet = agent_of(call), call.state.fleet
     site = fleet.sites[agent.site_id]
     return answer(pending_actions(agent, fleet.clients[site.client].name, site.name))
 
@@ -105,22 +105,6 @@ def _script_history(call: Call) -> Response:
     )
 
 
-def _all_software(call: Call) -> Response:
-    fleet = call.state.fleet
-    rows = (
-        software_row(fleet.agent(pk), fleet.spec.seed, fleet.spec.weight)
-        for pk in fleet.pks(visible_sites(call.caller, fleet))
-    )
-    return answer([row for row in rows if row is not None])
-
-
-def _software(call: Call) -> Response:
-    fleet = call.state.fleet
-    row = software_row(_agent(call), fleet.spec.seed, fleet.spec.weight)
-    # Without a row the answer is an empty *array*.
-    return answer([] if row is None else row)
-
-
 def permission(reading: str, writing: str, *, needs_id_to_write: bool = False) -> Permission:
     """The rule of most agent URLs: one permission to read, another for every other method, and the agent's
     client.
@@ -146,7 +130,6 @@ def register(routes: Routes) -> None:
     """Add this family's URLs."""
     agents = permission("can_list_agents", "can_edit_agent", needs_id_to_write=True)
     records = permission("can_list_agent_history", "can_list_agent_history")
-    installed = permission("can_list_software", "can_manage_software", needs_id_to_write=True)
     patches = permission("can_manage_winupdates", "can_manage_winupdates")
     get, with_post = "GET, HEAD, OPTIONS", "GET, POST, HEAD, OPTIONS"
     routes.add("/agents/", Endpoint({"GET": _list}, get, agents))
@@ -165,7 +148,4 @@ def register(routes: Routes) -> None:
         routes.add(f"{one}{name}/", Endpoint({"GET": _hanging(of)}, allow, rule))
     waiting = permission("can_list_pendingactions", "can_manage_pendingactions")
     routes.add(f"{one}pendingactions/", Endpoint({"GET": _pending}, "GET, DELETE, HEAD, OPTIONS", waiting))
-    software = "GET, POST, PUT, HEAD, OPTIONS"
-    routes.add("/software/", Endpoint({"GET": _all_software}, software, installed))
-    routes.add("/software/<agent:agent_id>/", Endpoint({"GET": _software}, software, installed))
     routes.add("/winupdate/<agent:agent_id>/", Endpoint({"GET": _hanging(windows_updates)}, get, patches))

@@ -12,6 +12,7 @@ from muster.simulator import (
     beta,
     clients,
     core,
+    software_api,
     unsimulated,
     url_action_runs,
     url_actions,
@@ -43,7 +44,7 @@ _BAD_GATEWAY = (
 def _table() -> Routes:
     routes = Routes()
     own = (core, auth, clients, agents_api, beta, alerts_api, alert_templates, url_actions, url_action_runs)
-    for family in (*own, unsimulated):
+    for family in (*own, software_api, unsimulated):
         family.register(routes)
     return routes
 
@@ -171,19 +172,19 @@ async def _write(response: Response, date: str, send: Send, *, cut: bool) -> Non
     encoded = [(name.lower().encode(), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": response.status, "headers": encoded})
     pieces = [response.body] if isinstance(response.body, bytes) else response.body
-    if cut:
-        whole = b"".join(pieces)
-        await send({"type": "http.response.body", "body": whole[: len(whole) // 2], "more_body": True})
-        return
+    left = response.size // 2 if cut else response.size
     waiting: list[bytes] = []
     size = 0
     for piece in pieces:
-        waiting.append(piece)
-        size += len(piece)
+        waiting.append(piece[:left])
+        size += len(waiting[-1])
+        left -= len(waiting[-1])
         if size > _SENT_AT_ONCE:
             await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": True})
             waiting, size = [], 0
-    await send({"type": "http.response.body", "body": b"".join(waiting)})
+        if not left:
+            break
+    await send({"type": "http.response.body", "body": b"".join(waiting), "more_body": cut})
 
 
 async def _gone(receive: Receive) -> None:

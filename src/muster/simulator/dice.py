@@ -14,6 +14,18 @@ _PURPOSES = {
 }
 
 
+_MASK = (1 << 64) - 1
+
+
+def scatter(seed: int, index: int, part: int = 0) -> int:
+    """A number of 32 bits that is always the same for these three and looks like chance: where a stream of
+    choices would cost too much.
+    """
+    mixed = (seed * 0x9E3779B97F4A7C15 + index * 0xBF58476D1CE4E5B9 + part * 0x94D049BB133111EB) & _MASK
+    mixed ^= mixed >> 31
+    return ((mixed * 0xD6E8FEB86659FD93) & _MASK) >> 32
+
+
 class Dice:
     """A stream of choices fixed by its seed, purpose and index; the same on every machine and Python."""
 

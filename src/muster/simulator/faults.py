@@ -8,7 +8,7 @@ from typing import Literal, get_args
 FaultKind = Literal[
     "slow", "error500", "error502", "throttle429", "drop", "dashboard", "malformed-agent", "cut-body",
     "huge-body",
-    "beta-off",
+    "beta-off", "short-list", "malformed-software",
 ]  # fmt: skip
 
 EXPLAINED: dict[str, str] = {
@@ -22,11 +22,15 @@ EXPLAINED: dict[str, str] = {
     "cut-body": "announce the whole body, send half of it, close the connection",
     "huge-body": "10 MB of JSON, VALUE array or object, where something else should be",
     "beta-off": "the beta API is switched off: HTML 404 (with ,after=N: in the middle of a walk)",
+    "short-list": "a list of agents or software leaves out VALUE percent of its rows (50), well-formed",
+    "malformed-software": "one row of installed software is ill-formed: VALUE type (its list is none),"
+    " missing (no agent) or entry (some entries make no sense)",
 }
 _SHAPE = re.compile(
     r"(?P<kind>[a-z0-9-]+)(=(?P<value>[^@,]*))?(@(?P<path>/[^,]*))?(?P<rest>(,(times|after)=\d+)*)",
 )
-_WORDS = {"malformed-agent": ("type", "missing"), "huge-body": ("array", "object")}
+_WORDS = {"malformed-agent": ("type", "missing"), "huge-body": ("array", "object"),
+          "malformed-software": ("type", "missing", "entry")}  # fmt: skip
 MAX_SECONDS = 3600.0
 
 
@@ -34,7 +38,7 @@ MAX_SECONDS = 3600.0
 class Fault:
     """One fault. It strikes requests whose path begins with `path`; the first `after` of them pass unharmed,
     then it strikes `times` times (None: for ever). `agent_id` chooses the agent that malformed-agent
-    spoils.
+    or malformed-software spoils.
     """
 
     kind: FaultKind
@@ -50,6 +54,8 @@ class Fault:
             raise ValueError(f"there is no fault {self.kind!r}; known: {', '.join(get_args(FaultKind))}")
         if self.kind in ("slow", "throttle429"):
             self.seconds()
+        if self.kind == "short-list":
+            self.percent()
         allowed = _WORDS.get(self.kind)
         if allowed and self.value and self.value not in allowed:
             raise ValueError(f"the value of {self.kind} is {' or '.join(allowed)}, not {self.value!r}")
@@ -65,6 +71,14 @@ class Fault:
         return cls(
             kind, match["value"] or "", match["path"] or "/", numbers.get("times"), numbers.get("after", 0)
         )
+
+    def percent(self) -> int:
+        """The value as a share of a hundred; ValueError when it is none."""
+        if not self.value:
+            return 50
+        if not (self.value.isdecimal() and 1 <= int(self.value) <= 100):
+            raise ValueError(f"the value of {self.kind} is a percentage from 1 to 100, not {self.value!r}")
+        return int(self.value)
 
     def seconds(self) -> float:
         """The value as seconds; ValueError when it is none or above an hour."""

@@ -29,8 +29,9 @@ _KEPT = 12_000
 @dataclasses.dataclass(frozen=True, slots=True)
 class FleetSpec:
     """What fleet to invent. `clients` None: one per fifty agents, at least four. `weight` real: about 100 KB
-    an agent on the beta list as on a real server, light: 2 to 3 KB. `alerts` None: one per four agents, at
-    least 40 and at most 2,000, and whoever is overdue raises more; a number: exactly so many at the start.
+    an agent on the beta list and 50 KB of software as on a real server, light: 2 to 5 KB each. `alerts` None:
+    one per four agents, at least 40 and at most 2,000, and whoever is overdue raises more; a number: exactly
+    so many at the start.
     """
 
     agents: int = 20

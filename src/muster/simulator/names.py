@@ -92,15 +92,3 @@ LINUXES = (
 DARWINS = (("Darwin 14.3.1 arm64 23.3.0", "arm64"), ("Darwin 12.7.3 x86_64 21.6.0", "amd64"))
 
 AGENT_VERSIONS = ("2.11.0", "2.11.0", "2.11.0", "2.10.0", "2.8.0")
-
-SOFTWARE = (
-    "Aurora PDF Reader", "Birch Backup Agent", "Cobalt Browser", "Drift Mail", "Elm Office Suite",
-    "Fable Editor",
-    "Gale VPN Client", "Heron Antivirus", "Ink Scanner Driver", "Jetty SSH", "Kite Runtime 8 (x64)",
-    "Lumen Viewer",
-    "Moss Archiver", "Nova Chat", "Opal Accounting 2024", "Pebble Sync", "Quill Fonts", "Reed Terminal",
-    "Slate Remote Support", "Tern Media Player", "Ursa SQL Tools", "Vale Printer Utilities",
-    "Wren Java Runtime",
-    "Yarrow CAD", "Zinc Password Safe",
-)  # fmt: skip
-PUBLISHERS = ("Aurora Works", "Birch & Partner", "Cobalt Foundation", "Elm Software AB", "Tern Media", "")

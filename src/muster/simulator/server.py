@@ -18,6 +18,7 @@ from muster.simulator.clock import SimulatedClock
 from muster.simulator.faults import Fault, Faults
 from muster.simulator.firing import Firing
 from muster.simulator.fleet import Fleet, FleetSpec
+from muster.simulator.software_hands import SoftwareHands
 from muster.simulator.state import SeenRequest, Settings, State
 
 _START_SECONDS = 30.0
@@ -83,6 +84,7 @@ class SimulatorServer:
     ) -> None:
         self.state = State.make(spec or FleetSpec(), replace(settings or Settings(), **changes))
         self.alerts = AlertHands(self.state.fleet, self.state.alerts)
+        self.software = SoftwareHands(self.state.fleet, self.state.software)
         self.host = host
         self.port = port
         self._tls = tls

@@ -1,11 +1,10 @@
-"""Windows services and installed software: long lists that differ little from machine to machine."""
+"""Windows services: long lists that differ little from machine to machine."""
 
 from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from muster.simulator import names
 from muster.simulator.agents import Agent
 from muster.simulator.dice import Dice
 from muster.simulator.hardware import Weight
@@ -58,43 +57,3 @@ def services(agent: Agent, seed: int, weight: Weight) -> msgspec.Raw | None:
     if agent.posix or agent.hardware is None:
         return None
     return _services(seed, agent.roll % VARIANTS, weight)
-
-
-def _title(number: int, dice: Dice) -> dict[str, str]:
-    name, publisher = names.SOFTWARE[number % len(names.SOFTWARE)], dice.pick(names.PUBLISHERS)
-    copy = "" if number < len(names.SOFTWARE) else f" Component {number}"
-    version = f"{dice.between(1, 24)}.{dice.below(10)}.{dice.below(9999)}"
-    dated = f"20{dice.between(18, 24)}-{dice.between(1, 12):02d}-{dice.between(1, 28):02d} 00:00:00 +0000 UTC"
-    return {
-        "name": f"{name}{copy}",
-        "size": dice.pick(("0 B", "5.2 MB", "262.0 MB", "1.1 GB")),
-        "source": dice.pick(("", f"C:\\Temp\\{name}\\")),
-        "version": version,
-        "location": f"C:\\Program Files\\{name}\\",
-        "publisher": publisher,
-        "uninstall": f'"C:\\Program Files\\{name}\\unins000.exe"' if dice.chance(0.8) else "",
-        "install_date": dated if dice.chance(0.7) else "0001-01-01 00:00:00 +0000 UTC",
-    }
-
-
-@lru_cache(maxsize=64)
-def _software(seed: int, variant: int, weight: Weight) -> msgspec.Raw:
-    dice = Dice(seed, "software", variant)
-    count = 180 if weight == "real" else 6
-    titles: list[dict[str, str]] = [_title(number * 5 + variant, dice) for number in range(count)]
-    if variant == VARIANTS - 1:
-        # Rows written by an agent of long ago know only name and version.
-        titles = [{"name": title["name"], "version": title["version"]} for title in titles]
-    return msgspec.Raw(msgspec.json.encode(titles))
-
-
-def software_row(agent: Agent, seed: int, weight: Weight) -> dict[str, Any] | None:
-    """The agent's row of `/software/`: its own row id, the list, the integer pk; None without a row.
-
-    There are no rows for Linux and macOS, and none yet for one Windows machine in sixteen.
-    """
-    if agent.posix or agent.hardware is None or (agent.roll % 16 == 3 and agent.pk > 1):
-        return None
-    found: Any = [] if agent.roll % 16 == 4 else _software(seed, agent.roll // 16 % VARIANTS, weight)
-    # Row ids are no pks: whoever mixes them up joins nothing or the wrong machine.
-    return {"id": 50_000 + agent.pk * 3, "software": found, "agent": agent.pk}

@@ -11,6 +11,7 @@ from muster.simulator.clock import SimulatedClock
 from muster.simulator.faults import Fault, Faults
 from muster.simulator.fleet import Fleet, FleetSpec
 from muster.simulator.rows import Rows
+from muster.simulator.software import SoftwareBook
 
 # Requests remembered; older ones are forgotten so that a long-lived server does not grow.
 REMEMBERED = 50_000
@@ -61,6 +62,7 @@ class State:
     rows: Rows
     alert_settings: AlertSettings
     alerts: Alerts
+    software: SoftwareBook
     accounts: Accounts
     faults: Faults
     throttles: dict[str, Throttle]
@@ -85,6 +87,7 @@ class State:
             rows=Rows(fleet, alert_settings),
             alert_settings=alert_settings,
             alerts=Alerts(fleet, alert_settings, settings.alert_every, settings.outages_every),
+            software=SoftwareBook(fleet),
             accounts=accounts,
             faults=Faults(settings.faults),
             throttles={view: Throttle(*settings.throttle) for view in ("checkcreds", "login")},
