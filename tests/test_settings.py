@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from muster.errors import NotConfigured
@@ -105,6 +105,7 @@ def test_its_repr_shows_no_secret() -> None:
     assert secret not in shown
 
 
+@example("MUSTER_DATA_DIR", "what?")
 @given(st.sampled_from(sorted(KNOWN - set(COMMAND_SECRETS))), st.text(max_size=40))
 def test_any_text_is_taken_or_refused_in_words(name: str, value: str) -> None:
     try:

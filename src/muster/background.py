@@ -15,7 +15,7 @@ from datetime import timedelta
 import structlog
 
 from muster import bootstrap
-from muster.bootstrap import Application, inbound, outbound, upkeep
+from muster.bootstrap import Application, upkeep
 from muster.events.relay import EventRelay
 from muster.jobs.engine import EngineOptions, JobEngine
 from muster.jobs.sweeper import Sweeper
@@ -60,13 +60,7 @@ async def background(
         timedelta(days=settings.event_retention_days),
     )
     sampler = bootstrap.fleet_sampler(application)
-    sweeper = Sweeper(
-        [
-            *inbound.sweeps(application.database, application.secrets, settings, engine.wake),
-            *outbound.sweeps(application.database, settings, engine.wake),
-            *upkeep.sweeps(application.database, settings),
-        ]
-    )
+    sweeper = Sweeper(upkeep.sweeps(application, engine.wake))
     stop = asyncio.Event()
     # What the start has made stays: looked at again by each full collection, it would stop the event loop,
     # and with it every request, for a tenth of a second.

@@ -283,6 +283,14 @@ class Settings:
             "Days that alerts are kept after their end. Those that are open are kept longer.",
         ),
     ] = 365
+    software_retention_days: Annotated[
+        int,
+        Variable(
+            "SOFTWARE_RETENTION_DAYS",
+            _whole(1, 3650),
+            "Days that changes of software are kept, and what was installed once and is gone.",
+        ),
+    ] = 365
     log_level: Annotated[
         str,
         Variable(
@@ -341,7 +349,11 @@ def load(environ: Mapping[str, str]) -> Settings:
     values.setdefault("data_dir", _default_data_dir(environ))
     if "database_url" not in values and "?" in str(values["data_dir"]):
         # In a database URL it would begin the options.
-        raise NotConfigured("The path of the data folder has a '?' in it.", remedy="Choose another one.")
+        raise NotConfigured(
+            "MUSTER_DATA_DIR: the path of the data folder has a '?' in it.",
+            remedy="Choose another one.",
+            code="bad_setting",
+        )
     values.setdefault("database_url", f"sqlite:///{values['data_dir'] / 'muster.db'}")
     return Settings(**values)
 

@@ -144,10 +144,10 @@ async def asset_tab(
             path=f"{PATH}/{asset_id}/history",
             link=address,
         )
-    filled = next((part for part in await frame.filled("asset", asset_id) if part.key == tab), None)
-    if filled is None:
+    filled = await frame.filled("asset", asset_id, only=tab)
+    if not filled:
         raise NotFound("This asset has no such page.", remedy="Choose one of its tabs.")
-    return await _page(actor, frame, "assets/tab.html", sheet, tabs, tab=tab, part=filled)
+    return await _page(actor, frame, "assets/tab.html", sheet, tabs, tab=tab, part=filled[0])
 
 
 @post("/assets/{asset_id:uuid}/type", guards=[needs(Permission.ASSET_UPDATE)], status_code=303)

@@ -43,6 +43,11 @@ _SHALLOW = 1000
 _INDEXED = (AssetSort.NAME, AssetSort.USER)
 
 
+def assets() -> FromClause:
+    """The table of assets, to be joined by the rooms above."""
+    return _assets.alias("assets_of_tenant")
+
+
 def _with_extensions() -> FromClause:
     joined: FromClause = _assets
     for extension in (_workstations, _servers):

@@ -10,9 +10,11 @@ from typing import Any
 from uuid import UUID
 
 import msgspec
+from sqlalchemy import FromClause
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster import clock
+from muster.assets import repository
 from muster.assets.index import INDEX_FIELDS, indexed
 from muster.assets.models import Asset, AssetChange, ServerAsset, WorkstationAsset
 from muster.assets.ordering import Freshness
@@ -57,6 +59,13 @@ _IDS_AT_A_TIME = 500
 _extension_values = attrgetter(*EXTENSION_FIELDS)
 # Vitals that move by themselves all day: kept current, but not worth a line of history.
 _NO_HISTORY = frozenset({"disks", "boot_time"})
+
+
+def assets() -> FromClause:
+    """The table of assets, for questions of the rooms above: join it by tenant and asset, for an asset's name
+    (sorted by `name_key`), its client, and whether it is retired.
+    """
+    return repository.assets()
 
 
 class AssetService:

@@ -68,6 +68,7 @@ from muster.schedules.models import Schedule
 from muster.schedules.service import schedules_of
 from muster.settings import Settings, make_data_dir
 from muster.simulator.commands import simulator_app
+from muster.software.commands import commands as software_commands
 from muster.software.models import (
     InstalledSoftware,
     SoftwareChange,
@@ -192,6 +193,7 @@ def egress_policy(settings: Settings) -> EgressPolicy:
         connect_timeout=settings.connect_timeout,
         read_timeout=settings.read_timeout,
         per_server=settings.server_concurrency,
+        spool_folder=settings.data_dir,
     )
 
 
@@ -217,6 +219,7 @@ def command_groups() -> Sequence[typer.Typer]:
         job_commands,
         asset_commands,
         alert_commands,
+        software_commands,
         *inbound.command_groups(),
         event_commands,
         *outbound.command_groups(),

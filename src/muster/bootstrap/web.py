@@ -21,7 +21,7 @@ from muster.assets import dashboard
 from muster.assets import pages as assets_pages
 from muster.assets.missing import api as missing_api
 from muster.assets.missing import pages as missing_pages
-from muster.bootstrap import Application, inbound, outbound
+from muster.bootstrap import Application, inbound, inventory, outbound
 from muster.clients import api as clients_api
 from muster.clients import pages as clients_pages
 from muster.inbound_webhooks import api as webhooks_api
@@ -70,6 +70,7 @@ _PAGES: Sequence[BaseRouteHandler] = (
     *secret_pages.ROUTES,
     *inbound.PAGES,
     *outbound.PAGES,
+    *inventory.PAGES,
 )
 # The same verbs for programs, as JSON.
 _API: Sequence[BaseRouteHandler] = (
@@ -86,6 +87,7 @@ _API: Sequence[BaseRouteHandler] = (
     *webhooks_api.ROUTES,
     *inbound.API,
     *outbound.API,
+    *inventory.API,
 )
 
 # In the order of the navigation.
@@ -122,6 +124,7 @@ _PLACES: Sequence[Place] = (
         permission=Permission.ASSET_READ,
         count=missing_pages.count_open,
     ),
+    inventory.PLACE,
     Place(
         key="clients",
         label="Clients",
@@ -173,17 +176,11 @@ def furnishing(application: Application) -> Furnishing:
 def _slots(application: Application) -> dict[str, Sequence[Slot]]:
     database, secrets = application.database, application.secrets
     connector = Connector(database, secrets, application.egress)
+    software = inventory.slots(database, secrets)
     in_webhook = inbound.webhook_slots(database, secrets, connector, application.settings)
     return {
         **_about_alerts(application),
-        "asset-actions": [
-            Slot(
-                key="refresh",
-                label="Refresh now",
-                permission=Permission.ASSET_READ,
-                part=refresh_pages.button(database, secrets),
-            ),
-        ],
+        **_about_assets(application, software["asset"]),
         "client": [
             Slot(
                 key="alerts",
@@ -197,6 +194,7 @@ def _slots(application: Application) -> dict[str, Sequence[Slot]]:
                 permission=Permission.ASSET_READ,
                 part=mappings_parts.client_part(database),
             ),
+            software["client"],
         ],
         "dashboard-person": _waiting_for_a_person(application),
         "panel": _of_panel(application, in_webhook),
@@ -208,6 +206,7 @@ def _slots(application: Application) -> dict[str, Sequence[Slot]]:
                 permission=Permission.ALERT_READ,
                 part=alerts_parts.dashboard_card(database),
             ),
+            software["dashboard"],
             Slot(
                 key="runs",
                 label="Last runs",
@@ -245,7 +244,7 @@ def _of_panel(application: Application, in_webhook: Sequence[Slot]) -> Sequence[
 
 
 def _about_alerts(application: Application) -> dict[str, Sequence[Slot]]:
-    """What a device's page shows of its alerts, and what other rooms add to the page of alerts."""
+    """What other rooms add to the page of alerts."""
     database, secrets = application.database, application.secrets
     return {
         "alerts-facts": [
@@ -264,6 +263,13 @@ def _about_alerts(application: Application) -> dict[str, Sequence[Slot]]:
                 part=sync_alert_parts.button(database, secrets),
             ),
         ],
+    }
+
+
+def _about_assets(application: Application, software: Slot) -> dict[str, Sequence[Slot]]:
+    """What other rooms add to the page of an asset: tabs, cards, actions."""
+    database, secrets = application.database, application.secrets
+    return {
         "asset": [
             Slot(
                 key="alerts",
@@ -271,6 +277,15 @@ def _about_alerts(application: Application) -> dict[str, Sequence[Slot]]:
                 permission=Permission.ALERT_READ,
                 part=alerts_parts.asset_tab(database),
                 count=alerts_parts.count_of_asset,
+            ),
+            software,
+        ],
+        "asset-actions": [
+            Slot(
+                key="refresh",
+                label="Refresh now",
+                permission=Permission.ASSET_READ,
+                part=refresh_pages.button(database, secrets),
             ),
         ],
         "asset-overview": [

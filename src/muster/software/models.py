@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from muster.db.types import Base, ByCodePoint, TenantOwned, new_id, of_tenant
@@ -46,6 +46,7 @@ class SoftwareVersion(TenantOwned, Base):
             ondelete="CASCADE",
         ),
         UniqueConstraint("tenant_id", "software_id", "version"),
+        Index(None, "tenant_id", "software_id", "version_key", "version_id"),
     )
 
     version_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -73,7 +74,24 @@ class InstalledSoftware(TenantOwned, Base):
             ["software_versions.tenant_id", "software_versions.version_id"],
             ondelete="CASCADE",
         ),
-        Index(None, "tenant_id", "software_id", "version_id"),
+        # It has all that counting takes; SQLite looks at `removed_at` even where the index tells it.
+        Index(
+            "ix_asset_software_present",
+            "tenant_id",
+            "software_id",
+            "version_id",
+            "asset_id",
+            "removed_at",
+            sqlite_where=text("removed_at IS NULL"),
+            postgresql_where=text("removed_at IS NULL"),
+        ),
+        Index(
+            None,
+            "tenant_id",
+            "removed_at",
+            sqlite_where=text("removed_at IS NOT NULL"),
+            postgresql_where=text("removed_at IS NOT NULL"),
+        ),
     )
 
     asset_id: Mapped[UUID] = mapped_column(primary_key=True)
@@ -149,7 +167,8 @@ class SoftwareChange(TenantOwned, Base):
             ["software_versions.tenant_id", "software_versions.version_id"],
             ondelete="CASCADE",
         ),
-        Index(None, "tenant_id", "changed_at"),
+        # It has the order of the list, and all that counting takes.
+        Index("ix_software_changes_listed", "tenant_id", "changed_at", "change_id", "kind", "asset_id"),
         Index(None, "tenant_id", "asset_id", "changed_at"),
         Index(None, "tenant_id", "software_id", "changed_at"),
     )

@@ -79,6 +79,13 @@ def upgrade() -> None:
             name=op.f("uq_software_versions_tenant_id_software_id_version"),
         ),
     )
+    with op.batch_alter_table("software_versions", schema=None) as batch_op:
+        batch_op.create_index(
+            batch_op.f("ix_software_versions_tenant_id_software_id_version_key_version_id"),
+            ["tenant_id", "software_id", "version_key", "version_id"],
+            unique=False,
+        )
+
     op.create_table(
         "asset_software",
         sa.Column("tenant_id", sa.Uuid(), nullable=False),
@@ -107,18 +114,18 @@ def upgrade() -> None:
     )
     with op.batch_alter_table("asset_software", schema=None) as batch_op:
         batch_op.create_index(
+            "ix_asset_software_present",
+            ["tenant_id", "software_id", "version_id", "asset_id", "removed_at"],
+            unique=False,
+            sqlite_where=sa.text("removed_at IS NULL"),
+            postgresql_where=sa.text("removed_at IS NULL"),
+        )
+        batch_op.create_index(
             batch_op.f("ix_asset_software_tenant_id_removed_at"),
             ["tenant_id", "removed_at"],
             unique=False,
             sqlite_where=sa.text("removed_at IS NOT NULL"),
             postgresql_where=sa.text("removed_at IS NOT NULL"),
-        )
-        batch_op.create_index(
-            batch_op.f("ix_asset_software_tenant_id_software_id_version_id_asset_id"),
-            ["tenant_id", "software_id", "version_id", "asset_id"],
-            unique=False,
-            sqlite_where=sa.text("removed_at IS NULL"),
-            postgresql_where=sa.text("removed_at IS NULL"),
         )
 
     op.create_table(

@@ -1,0 +1,1 @@
+"""What changed: the list of changes, and how long they are kept."""
