@@ -44,6 +44,8 @@ def test_every_page_while_there_is_nothing(browser: Browser, tmp_path: Path) -> 
             "/",
             "/assets",
             "/alerts",
+            "/software",
+            "/software/changes",
             "/missing",
             "/clients",
             "/runs",

@@ -17,8 +17,11 @@ from muster.db import Database, bulk
 from muster.db.types import table_of
 from muster.encryption import FixedKeys, Key, SecretBox, new_key
 from muster.simulator import SimulatorServer
+from muster.software.schemas import TitleFilter, TitleOrder, TitleSort
+from muster.software.service import SoftwareCatalog
 from muster.tenancy import TenantScope
 from muster.tenants.service import TenantService
+from tests.support.installed import OPENSSL, Inventory, change_software, with_openssl
 from tests.support.postgres import run_apart
 from tests.support.serving import Serving
 from tests.support.site import PASSWORD
@@ -26,6 +29,7 @@ from tests.support.trouble import Trouble
 from tests.support.world import World
 
 T = TypeVar("T")
+MOST_FIRST = TitleOrder(TitleSort.MACHINES, descending=True)
 
 
 @dataclass
@@ -93,6 +97,10 @@ class House:
             integration_id = await world.connect(server, "Tactical RMM")
             await world.map_all(integration_id, but=[list(server.fleet.clients.values())[1].name])
             await world.devices(integration_id)
+            with_openssl(server)
+            await world.software(integration_id)
+            change_software(server)
+            await world.software(integration_id)
             agents = list(server.fleet)
             for gone in agents[3:9:2]:
                 server.fleet.remove_agent(gone)
@@ -102,8 +110,18 @@ class House:
             await _have_history(database, scope, len(agents))
             assets = await world.assets()
             asset, missing = assets[changed.agent_id], assets[agents[3].agent_id]
+            async with database.read(scope) as session:
+                catalog = SoftwareCatalog(session, scope)
+                found, _ = await catalog.titles(TitleFilter(search=OPENSSL), MOST_FIRST, limit=1)
+            silent = next(
+                agent
+                for agent in agents
+                if agent.agent_id in assets and server.software.of(agent) is None and agent != agents[3]
+            )
             return {
                 "integration": str(integration_id),
+                "title": str(found[0].software_id),
+                "silent": str(assets[silent.agent_id].asset_id),
                 "asset": str(asset.asset_id),
                 "client": str(asset.client_id),
                 "run": str(run.run_id),
@@ -118,6 +136,16 @@ class House:
         async def make(database: Database) -> dict[str, str]:
             world = World(database, scope, SecretBox(FixedKeys((self.key,))))
             return await Trouble(world, server, UUID(integration)).befall()
+
+        return self._with_database(make)
+
+    def inventory(self, scope: TenantScope, integration: str, *, installs: int) -> int:
+        """Give an integration machines that report so many installs of software; gives their number."""
+
+        async def make(database: Database) -> int:
+            inventory = Inventory(database, scope, UUID(integration))
+            await inventory.fill(installs)
+            return len(inventory.lists)
 
         return self._with_database(make)
 

@@ -27,6 +27,8 @@ from muster.outbound_webhooks.schemas import SubscriptionInput
 from muster.outbound_webhooks.service import SubscriptionService
 from muster.schedules.service import ScheduleService
 from muster.simulator import SimulatorServer
+from muster.software.schemas import TitleFilter
+from muster.software.service import SoftwareCatalog
 from tests.support.hook import kept
 from tests.support.world import World
 
@@ -46,6 +48,7 @@ IDS = (
     "rule_id",
     "run_id",
     "session_id",
+    "software_id",
     "subscription_id",
     "user_id",
 )
@@ -135,6 +138,7 @@ async def furnish(world: World, server: SimulatorServer) -> Mapping[str, str]:
     server.fleet.remove_agent(gone)
     run = await world.devices(integration_id)
     await world.alerts(integration_id)
+    await world.software(integration_id)
     assets = await world.assets()
     asset = assets[stays.agent_id]
     mapping = next(iter(await world.mappings(integration_id)))
@@ -146,6 +150,7 @@ async def furnish(world: World, server: SimulatorServer) -> Mapping[str, str]:
         await session.flush()
         token = await SessionService(session, world.scope).open(user, address=None, user_agent=None)
         assert asset.client_id is not None
+        (title, *_), _ = await SoftwareCatalog(session, world.scope).titles(TitleFilter(), limit=1)
         (alert,) = await AlertService(session, world.scope).page(AlertFilter(linked=True), limit=1)
         contact = await ContactService(session, world.scope).create(
             asset.client_id, name="Walked", email="contact@example.com"
@@ -163,6 +168,7 @@ async def furnish(world: World, server: SimulatorServer) -> Mapping[str, str]:
         "contact_id": str(contact.contact_id),
         "organization": mapping.external_organization_id,
         "run_id": str(run.run_id),
+        "software_id": str(title.software_id),
         "user_id": str(user.user_id),
         "session_id": str(token.session_id),
     }

@@ -63,6 +63,7 @@ def every_page(ids: Mapping[str, str]) -> list[Stop]:
         Stop("rmm-preview", f"{panel}/preview", act=_planned),
         Stop("rmm-disconnect", f"{panel}/disconnect"),
         *_about_alerts(ids),
+        *_about_software(ids),
         *_about_webhooks(ids, panel),
         *_about_telling(ids),
         Stop("users", "/settings/users"),
@@ -83,6 +84,21 @@ def _about_alerts(ids: Mapping[str, str]) -> list[Stop]:
         Stop("alert", f"/alerts/{alert}"),
         Stop("alert-resolve", f"/alerts/{alert}/resolve"),
         Stop("asset-alerts", f"/assets/{asset}/alerts"),
+    ]
+
+
+def _about_software(ids: Mapping[str, str]) -> list[Stop]:
+    title = f"/software/{ids['title']}"
+    return [
+        Stop("software", "/software?sort=-machines", guide=True),
+        Stop("software-below", "/software?q=openssl+below+3.0.15"),
+        Stop("software-no-result", "/software?q=nothing+has+this+name&version=1&op=below"),
+        Stop("software-title", f"{title}?version=3.0.15&op=below", guide=True),
+        Stop("software-title-no-result", f"{title}?version=999&op=above"),
+        Stop("software-changes", "/software/changes"),
+        Stop("software-changes-no-result", f"/software/changes?days=1&kind=updated&asset={ids['missing']}"),
+        Stop("asset-software", f"/assets/{ids['asset']}/software"),
+        Stop("asset-software-silent", f"/assets/{ids['silent']}/software"),
     ]
 
 

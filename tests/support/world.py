@@ -136,6 +136,12 @@ class World:
         assert isinstance(run, RunView)
         return run
 
+    async def software(self, integration_id: UUID, **options: Any) -> RunView:
+        """Take in what is installed."""
+        run = await self.sync.software(self.scope, integration_id, **options)
+        assert isinstance(run, RunView)
+        return run
+
     async def preview(self, integration_id: UUID, mode: SyncMode = SyncMode.FULL) -> Preview:
         """What a sync of devices would do."""
         preview = await self.sync.devices(self.scope, integration_id, mode, preview=True)

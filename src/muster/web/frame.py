@@ -89,7 +89,8 @@ PartSource = Callable[[Request[Any, Any, Any], UUID | None], Awaitable[Part]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Slot:
-    """What a room offers for another one's page: a tab, a section or a card. `count` is a tab's figure.
+    """What a room offers for another one's page: a tab, a section or a card. `count` is a tab's figure, None
+    where nobody knows.
 
     The page shows it whole, so that nothing jumps and no script is needed; the room has the same part at an
     address of its own, where htmx fetches it anew.
@@ -99,7 +100,7 @@ class Slot:
     label: str
     permission: Any
     part: PartSource
-    count: Callable[[AsyncSession, TenantScope, UUID], Awaitable[int]] | None = None
+    count: Callable[[AsyncSession, TenantScope, UUID], Awaitable[int | None]] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,11 +167,14 @@ class Frame:
         """What rooms put into a slot, as far as the person may see it."""
         return [slot for slot in self._furnishing.slots.get(name, ()) if self._person.may(slot.permission)]
 
-    async def filled(self, name: str, subject: UUID | None = None) -> Sequence[Filled]:
-        """The parts that rooms put into a slot, made for the page's subject."""
+    async def filled(
+        self, name: str, subject: UUID | None = None, *, only: str | None = None
+    ) -> Sequence[Filled]:
+        """The parts that rooms put into a slot, made for the page's subject; `only` the one with this key."""
         return [
             Filled(slot.key, slot.label, render(self._request, await slot.part(self._request, subject)))
             for slot in self.slots(name)
+            if only in (None, slot.key)
         ]
 
     def page(
