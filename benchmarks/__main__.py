@@ -1,5 +1,5 @@
 """`python -m benchmarks`: measure device syncs beside their floor, small writes and webhooks beside device
-syncs, and pages of many assets; write docs/performance.md.
+syncs, readings of software, and pages of many assets and installs; write docs/performance.md.
 """
 
 from __future__ import annotations
@@ -18,12 +18,13 @@ from typing import TypeVar
 import msgspec
 
 from benchmarks import report
-from benchmarks.servers import ROOT, Databases, SqliteFiles, postgres, simulator
+from benchmarks.servers import ROOT, Databases, Simulator, SqliteFiles, postgres, simulator
 from benchmarks.values import (
     DownloadResult,
     Fleet,
     Measured,
     MeasuredPages,
+    MeasuredSoftware,
     MeasuredWaits,
     MeasuredWebhooks,
     MemoryResult,
@@ -31,6 +32,7 @@ from benchmarks.values import (
     PagesResult,
     Prepared,
     Results,
+    SoftwareFloor,
     StoreResult,
     SyncResult,
     WaitsResult,
@@ -51,9 +53,11 @@ WRITES_CASES = (("cold", "full"), ("incremental", "incremental"))
 WRITES, QUICK_WRITES = 400, 10
 PAGES_FLEET = Fleet(agents=200)
 PAGES_ASSETS, QUICK_PAGES_ASSETS = 100_000, 1_000
+PAGES_INSTALLS, QUICK_PAGES_INSTALLS = 100_000, 2_000
 PAGES_ASKED, QUICK_PAGES_ASKED = 40, 2
 WEBHOOKS, QUICK_WEBHOOKS = 10_000, 100
-SUBJECTS = ("pace", "memory", "writes", "pages", "webhooks")
+SOFTWARE_FLEETS = (Fleet(agents=5_000, weight="real"),)
+SUBJECTS = ("pace", "memory", "writes", "pages", "software", "software_pages", "webhooks")
 
 
 def run_step(order: Order, result: type[T]) -> T:
@@ -76,18 +80,18 @@ class Bench:
 
     def measure(self, fleet: Fleet, databases: Sequence[Databases]) -> Iterator[Measured]:
         """Every case on every database, each beside the floor of the same requests and rows."""
-        with simulator(fleet) as (server_url, api_key):
+        with simulator(fleet) as server:
             for kind in databases:
                 say(f"{fleet.title} agents, {kind.name}")
-                with self._prepared(fleet, kind, server_url, api_key) as order:
+                with self._prepared(fleet, kind, server) as order:
                     yield from self._cases(fleet, kind, order)
 
     def memory(self, fleet: Fleet, kind: Databases) -> MemoryResult:
         """One cold full sync, for its peak memory."""
         say(f"{fleet.title} agents, {kind.name}, memory")
         with (
-            simulator(fleet) as (server_url, api_key),
-            self._prepared(fleet, kind, server_url, api_key) as order,
+            simulator(fleet) as server,
+            self._prepared(fleet, kind, server) as order,
         ):
             return MemoryResult(fleet, kind.name, run_step(order, SyncResult))
 
@@ -97,8 +101,8 @@ class Bench:
             where = "another" if apart else "the same"
             say(f"{fleet.title} agents, {kind.name}, small writes from {where} process")
             with (
-                simulator(fleet) as (server_url, api_key),
-                self._prepared(fleet, kind, server_url, api_key) as order,
+                simulator(fleet) as server,
+                self._prepared(fleet, kind, server) as order,
             ):
                 for name, mode in WRITES_CASES:
                     asked = msgspec.structs.replace(
@@ -110,18 +114,51 @@ class Bench:
         """Pages of many assets; the simulated server is there for the connection's check alone."""
         say(f"{assets:,} assets, {kind.name}, pages")
         with (
-            simulator(PAGES_FLEET) as (server_url, api_key),
-            self._prepared(PAGES_FLEET, kind, server_url, api_key) as order,
+            simulator(PAGES_FLEET) as server,
+            self._prepared(PAGES_FLEET, kind, server) as order,
         ):
             wanted = msgspec.structs.replace(order, step="pages", assets=assets, asked=asked)
+            return MeasuredPages(kind.name, run_step(wanted, PagesResult))
+
+    def software(self, fleet: Fleet, kind: Databases) -> MeasuredSoftware:
+        """Software read for the first time, again, and a day later; the floor of the first."""
+        say(f"{fleet.title} agents, {kind.name}, software")
+        with (
+            simulator(fleet) as server,
+            self._prepared(fleet, kind, server) as order,
+        ):
+            run_step(order, SyncResult)
+            empty = kind.copy(order.database_url, "bare")
+            reading = msgspec.structs.replace(order, step="software")
+            first, again = run_step(reading, SyncResult), run_step(reading, SyncResult)
+            wanted = msgspec.structs.replace(
+                order,
+                step="software_floor",
+                requests=first.sent,
+                database_url=kind.unrestricted(empty),
+                written_url=kind.unrestricted(order.database_url),
+            )
+            floor = run_step(wanted, SoftwareFloor)
+            kind.drop(empty)
+            server.pass_a_day()
+            return MeasuredSoftware(fleet, kind.name, floor, first, again, run_step(reading, SyncResult))
+
+    def software_pages(self, kind: Databases, *, installs: int, asked: int) -> MeasuredPages:
+        """Pages of software, likewise."""
+        say(f"{installs:,} installs of software, {kind.name}, pages")
+        with (
+            simulator(PAGES_FLEET) as server,
+            self._prepared(PAGES_FLEET, kind, server) as order,
+        ):
+            wanted = msgspec.structs.replace(order, step="software_pages", installs=installs, asked=asked)
             return MeasuredPages(kind.name, run_step(wanted, PagesResult))
 
     def webhooks(self, fleet: Fleet, kind: Databases, count: int) -> MeasuredWebhooks:
         """So many webhooks, and as many as come while a full sync writes."""
         say(f"{fleet.title} agents, {kind.name}, webhooks")
         with (
-            simulator(fleet) as (server_url, api_key),
-            self._prepared(fleet, kind, server_url, api_key) as order,
+            simulator(fleet) as server,
+            self._prepared(fleet, kind, server) as order,
         ):
             wanted = msgspec.structs.replace(order, step="webhooks", writes=count)
             return MeasuredWebhooks(fleet, kind.name, run_step(wanted, WebhooksResult))
@@ -149,14 +186,14 @@ class Bench:
         kind.drop(empty)
 
     @contextmanager
-    def _prepared(self, fleet: Fleet, kind: Databases, server_url: str, api_key: str) -> Iterator[Order]:
+    def _prepared(self, fleet: Fleet, kind: Databases, server: Simulator) -> Iterator[Order]:
         url = kind.create("measured")
         order = Order(
             step="prepare",
             database_url=url,
             folder=str(self._folder / "data"),
-            server_url=server_url,
-            api_key=api_key,
+            server_url=server.url,
+            api_key=server.api_key,
             source=fleet.source,
         )
         prepared = run_step(order, Prepared)
@@ -183,7 +220,8 @@ def arguments() -> argparse.Namespace:
         choices=SUBJECTS,
         action="append",
         help="one subject, or several of them: the pace of syncs, their memory (not with --quick), the small "
-        "writes beside them (on SQLite), pages of many assets, webhooks; default: all",
+        "writes beside them (on SQLite), pages of many assets, readings of software, its pages, webhooks; "
+        "default: all",
     )
     parser.add_argument(
         "--output", type=Path, default=ROOT / "docs" / "performance.md", help="the page to write"
@@ -210,6 +248,16 @@ def measured(
     if "pages" in subjects:
         assets, asked = (QUICK_PAGES_ASSETS, QUICK_PAGES_ASKED) if quick else (PAGES_ASSETS, PAGES_ASKED)
         results.pages.extend(bench.pages(kind, assets=assets, asked=asked) for kind in databases)
+    if "software" in subjects:
+        for fleet in QUICK_FLEETS if quick else SOFTWARE_FLEETS:
+            results.software.extend(bench.software(fleet, kind) for kind in databases)
+    if "software_pages" in subjects:
+        installs, asked = (
+            (QUICK_PAGES_INSTALLS, QUICK_PAGES_ASKED) if quick else (PAGES_INSTALLS, PAGES_ASKED)
+        )
+        results.software_pages.extend(
+            bench.software_pages(kind, installs=installs, asked=asked) for kind in databases
+        )
     if "webhooks" in subjects:
         count = QUICK_WEBHOOKS if quick else WEBHOOKS
         for fleet in QUICK_FLEETS if quick else WRITES_FLEETS:

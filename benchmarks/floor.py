@@ -6,8 +6,8 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
@@ -78,58 +78,90 @@ def _decoder(path: str, is_roster: bool) -> msgspec.json.Decoder[Any]:
 
 async def store(order: Order) -> StoreResult:
     """Read what a cold sync wrote (`written_url`) and write it bare into a prepared, empty database."""
-    if order.written_url is None:
-        raise ValueError("there is nothing to write")
-    if make_url(order.database_url).get_backend_name() == "sqlite":
-        return _store_sqlite(order.written_url, order.database_url)
-    return await _store_postgres(order.written_url, order.database_url)
+    if is_sqlite(order):
+        rows = read_sqlite(order, TABLES)
+        with opened_sqlite(order) as target:
+            target.execute("DELETE FROM sync_runs")
+            inserted = insert_sqlite(target, rows)
+            signs = _signs(rows)
+            begun = _now()
+            target.execute("BEGIN IMMEDIATE")
+            assignments = ", ".join(f"{name} = ?" for name in _TOUCHED)
+            target.executemany(f"UPDATE assets SET {assignments} WHERE tenant_id = ? AND asset_id = ?", signs)
+            target.execute("COMMIT")
+            return StoreResult(inserted, _now() - begun, count(rows))
+    rows = await read_postgres(order, TABLES)
+    target = await asyncpg.connect(address(order.database_url))
+    await target.execute("DELETE FROM sync_runs")
+    inserted = await insert_postgres(target, rows)
+    touched = await _touch_postgres(target, _signs(rows))
+    await target.close()
+    return StoreResult(inserted, touched, count(rows))
 
 
-def _store_sqlite(written_url: str, empty_url: str) -> StoreResult:
+def is_sqlite(order: Order) -> bool:
+    """Whether rows go into a file."""
+    return make_url(order.database_url).get_backend_name() == "sqlite"
+
+
+def count(rows: Rows) -> int:
+    """How many there are."""
+    return sum(len(values) for _, values in rows.values())
+
+
+def read_sqlite(order: Order, tables: Sequence[str]) -> Rows:
+    """What was written into these tables, in the order of writing."""
     rows: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {}
-    with closing(sqlite3.connect(_file(written_url))) as source:
-        for table in TABLES:
-            # In the order of writing.
+    with closing(sqlite3.connect(_file(_written(order)))) as source:
+        for table in tables:
             found = source.execute(f"SELECT * FROM {table} ORDER BY rowid")
             rows[table] = ([column[0] for column in found.description], found.fetchall())
-    with closing(sqlite3.connect(_file(empty_url), isolation_level=None)) as target:
-        # What Muster itself sets.
+    return rows
+
+
+@contextmanager
+def opened_sqlite(order: Order) -> Iterator[sqlite3.Connection]:
+    """The empty database, as Muster opens one."""
+    with closing(sqlite3.connect(_file(order.database_url), isolation_level=None)) as target:
         for pragma in ("journal_mode = WAL", "synchronous = NORMAL", "foreign_keys = ON"):
             target.execute(f"PRAGMA {pragma}")
-        target.execute("DELETE FROM sync_runs")
-        begun = _now()
-        target.execute("BEGIN IMMEDIATE")
-        for table, (columns, values) in rows.items():
-            if values:
-                names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" * len(columns))
-                target.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
-        target.execute("COMMIT")
-        inserted = _now() - begun
-        signs = _signs(rows)
-        begun = _now()
-        target.execute("BEGIN IMMEDIATE")
-        assignments = ", ".join(f"{name} = ?" for name in _TOUCHED)
-        target.executemany(f"UPDATE assets SET {assignments} WHERE tenant_id = ? AND asset_id = ?", signs)
-        target.execute("COMMIT")
-        return StoreResult(inserted, _now() - begun, sum(len(values) for _, values in rows.values()))
+        yield target
 
 
-async def _store_postgres(written_url: str, empty_url: str) -> StoreResult:
+def insert_sqlite(target: sqlite3.Connection, rows: Rows) -> Spent:
+    """All of it in one transaction."""
+    begun = _now()
+    target.execute("BEGIN IMMEDIATE")
+    for table, (columns, values) in rows.items():
+        if values:
+            names, marks = ", ".join(f'"{c}"' for c in columns), ", ".join("?" * len(columns))
+            target.executemany(f"INSERT INTO {table} ({names}) VALUES ({marks})", values)
+    target.execute("COMMIT")
+    return _now() - begun
+
+
+async def read_postgres(order: Order, tables: Sequence[str]) -> Rows:
+    """What was written into these tables, in the order of writing."""
     rows: dict[str, tuple[list[str], list[tuple[Any, ...]]]] = {}
-    source = await asyncpg.connect(_address(written_url))
-    for table in TABLES:
+    source = await asyncpg.connect(address(_written(order)))
+    for table in tables:
         found = await source.fetch(f"SELECT * FROM {table} ORDER BY ctid")
         rows[table] = (list(found[0].keys()) if found else [], [tuple(row) for row in found])
     await source.close()
-    target = await asyncpg.connect(_address(empty_url))
-    await target.execute("DELETE FROM sync_runs")
+    return rows
+
+
+async def insert_postgres(target: Any, rows: Rows) -> Spent:
+    """All of it in one transaction."""
     begun = _now()
     async with target.transaction():
         for table, (columns, values) in rows.items():
             if values:
                 await target.copy_records_to_table(table, records=values, columns=columns)
-    inserted = _now() - begun
-    signs = _signs(rows)
+    return _now() - begun
+
+
+async def _touch_postgres(target: Any, signs: list[tuple[Any, ...]]) -> Spent:
     await target.execute(
         "CREATE TEMP TABLE signs (agent_status text, last_seen_at timestamptz, last_rmm_sync_at timestamptz, "
         "tenant_id uuid, asset_id uuid)"
@@ -142,9 +174,13 @@ async def _store_postgres(written_url: str, empty_url: str) -> StoreResult:
             f"UPDATE assets a SET {assignments} FROM signs s "
             "WHERE a.tenant_id = s.tenant_id AND a.asset_id = s.asset_id"
         )
-    touched = _now() - begun
-    await target.close()
-    return StoreResult(inserted, touched, sum(len(values) for _, values in rows.values()))
+    return _now() - begun
+
+
+def _written(order: Order) -> str:
+    if order.written_url is None:
+        raise ValueError("there is nothing to write")
+    return order.written_url
 
 
 def _signs(rows: Rows) -> list[tuple[Any, ...]]:
@@ -161,5 +197,6 @@ def _file(url: str) -> str:
     return str(make_url(url).database)
 
 
-def _address(url: str) -> str:
+def address(url: str) -> str:
+    """Where a database is, as its driver has it."""
     return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)

@@ -62,9 +62,9 @@ async def measure(order: Order) -> PagesResult:
     async with open_application(load_settings(order)) as application:
         scope = TenantScope(UUID(order.tenant_id))
         fleet = await _fill(application.database, scope, UUID(order.integration_id), order.assets)
-        empty = await _empty_tenant(application.database)
-        floor = await _asked(application, empty, [("an empty tenant's list", "/assets")], order.asked)
-        cases = await _asked(application, scope, list(_cases(fleet, order.assets)), order.asked)
+        empty = await empty_tenant(application.database)
+        floor = await asked_for(application, empty, [("an empty tenant's list", "/assets")], order.asked)
+        cases = await asked_for(application, scope, list(_cases(fleet, order.assets)), order.asked)
         return PagesResult(assets=order.assets, clients=CLIENTS, floor=floor[0], cases=cases)
 
 
@@ -115,9 +115,10 @@ def _cases(fleet: _Fleet, assets: int) -> Iterator[tuple[str, str]]:
     yield "API, 100 of the list", "/api/v1/assets?limit=100&sort=-last_seen"
 
 
-async def _asked(
+async def asked_for(
     application: Application, scope: TenantScope, cases: Sequence[tuple[str, str]], times: int
 ) -> list[PageCase]:
+    """Each page (name, address), asked for so many times by somebody who is logged in."""
     app = SecurityHeaders(create_app(application, worker=False))
     # The two packages spell the types of ASGI differently.
     transport = httpx2.ASGITransport(app=app)  # type: ignore[arg-type]
@@ -149,7 +150,8 @@ async def _login(database: Database, scope: TenantScope) -> str:
         return str(await SessionService(session, scope).open(user, address=None, user_agent=None))
 
 
-async def _empty_tenant(database: Database) -> TenantScope:
+async def empty_tenant(database: Database) -> TenantScope:
+    """A tenant that has nothing."""
     async with database.write() as session:
         return TenantScope((await TenantService(session).create("Empty")).tenant_id)
 
@@ -176,7 +178,7 @@ async def _fill(database: Database, scope: TenantScope, integration_id: UUID, as
             # One in twenty was read too long ago for its status to be believed.
             await service.touch([_reading(each) for each in new[::20]], at - timedelta(days=1))
     await _remember(database, scope, made[0], at)
-    await _settle(database)
+    await settle(database)
     return _Fleet(clients[7], made[0])
 
 
@@ -250,7 +252,7 @@ def _reading(asset: NewAsset) -> Reading:
     )
 
 
-async def _settle(database: Database) -> None:
+async def settle(database: Database) -> None:
     """What autovacuum does within a minute of so many new rows."""
     if not database.is_sqlite:
         engine = database.writer.execution_options(isolation_level="AUTOCOMMIT")

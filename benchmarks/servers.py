@@ -9,9 +9,11 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import psutil
 
@@ -24,9 +26,17 @@ _START_SECONDS = 120
 ROOT = Path(__file__).resolve().parent.parent
 
 
+class Simulator(NamedTuple):
+    """A frozen simulated server: it answers the same to the same question, until `pass_a_day` is called."""
+
+    url: str
+    api_key: str
+    pass_a_day: Callable[[], None]
+
+
 @contextmanager
-def simulator(fleet: Fleet) -> Iterator[tuple[str, str]]:
-    """Address and API key of a frozen simulated server, which answers the same to the same question."""
+def simulator(fleet: Fleet) -> Iterator[Simulator]:
+    """A server in a process of its own."""
     process = subprocess.Popen(
         [sys.executable, "-m", "benchmarks.servers", str(fleet.agents), fleet.weight],
         cwd=ROOT,
@@ -35,11 +45,20 @@ def simulator(fleet: Fleet) -> Iterator[tuple[str, str]]:
         text=True,
     )
     try:
+        assert process.stdin is not None
         assert process.stdout is not None
-        words = process.stdout.readline().split()
+        said, asked = process.stdout, process.stdin
+
+        def pass_a_day() -> None:
+            asked.write("a day\n")
+            asked.flush()
+            if said.readline() != "passed\n":
+                raise RuntimeError("the simulator is gone; its words are above")
+
+        words = said.readline().split()
         if len(words) != 2:
             raise RuntimeError("the simulator did not start; its words are above")
-        yield words[0], words[1]
+        yield Simulator(words[0], words[1], pass_a_day)
     finally:
         # Its end of input is the simulator's sign to stop, so that it stops also when this process is killed.
         process.communicate(timeout=_START_SECONDS)
@@ -49,7 +68,9 @@ async def _serve(agents: int, weight: str) -> None:
     spec = FleetSpec(agents=agents, seed=1, weight="real" if weight == "real" else "light")
     async with SimulatorServer(spec, frozen=True) as server:
         print(server.url, server.api_key, flush=True)
-        await asyncio.to_thread(sys.stdin.read)
+        while await asyncio.to_thread(sys.stdin.readline):
+            server.clock.advance(timedelta(days=1))
+            print("passed", flush=True)
 
 
 class SqliteFiles:

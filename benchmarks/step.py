@@ -10,7 +10,7 @@ import logging
 import sys
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
 from uuid import UUID
@@ -20,17 +20,18 @@ import psutil
 import structlog
 from sqlalchemy import event
 
-from benchmarks import floor, pages, small_writes, webhooks
+from benchmarks import floor, pages, small_writes, software, software_pages, webhooks
 from benchmarks.setting import load_settings
 from benchmarks.values import Order, Prepared, Request, Spent, Step, SyncResult
 from muster.bootstrap import Application, egress_policy, open_application
 from muster.clients.service import ClientService
 from muster.db import Database
-from muster.egress import Answer, Egress, ServerClient
+from muster.egress import Answer, Egress, ServerClient, Spool
 from muster.egress.door import Meter
 from muster.integrations.connections import Connector
 from muster.integrations.service import IntegrationService
 from muster.mappings.service import MappingService
+from muster.sync.kinds import CHANGED
 from muster.sync.schemas import RunView
 from muster.sync.service import SyncService
 from muster.sync.types import SyncMode
@@ -61,6 +62,10 @@ class WatchedClient:
             return await self._client.request(method, path, params=params, headers=headers, **rest)
         finally:
             self._watch.end()
+
+    def spool(self) -> AbstractAsyncContextManager[Spool]:
+        """As the client's own."""
+        return self._client.spool()
 
 
 class Watch:
@@ -162,7 +167,7 @@ async def prepare(order: Order) -> Prepared:
 
 
 async def sync(order: Order) -> SyncResult:
-    """One sync of devices, measured."""
+    """One sync of devices, or of software, measured."""
     async with open_application(load_settings(order)) as application:
         return await measured_sync(application, order)
 
@@ -176,13 +181,16 @@ async def measured_sync(application: Application, order: Order) -> SyncResult:
     statements = Statements(application.database)
     start_mb = psutil.Process().memory_info().rss / 1024**2
     begun = now()
-    run = await service.devices(
-        TenantScope(UUID(order.tenant_id)), UUID(order.integration_id), SyncMode(order.mode)
-    )
+    scope, integration_id = TenantScope(UUID(order.tenant_id)), UUID(order.integration_id)
+    if order.step == "software":
+        run = await service.software(scope, integration_id)
+    else:
+        run = await service.devices(scope, integration_id, SyncMode(order.mode))
     total = now() - begun
     if not isinstance(run, RunView) or run.status != "succeeded":
         raise RuntimeError(f"the sync did not succeed: {run}")
     names = ("processed", "created", "updated", "unchanged", "failed", "requests", "bytes_received")
+    changed: dict[str, int] = run.cursor.get(CHANGED, {})
     return SyncResult(
         total=total,
         waited=egress.watch.waited,
@@ -191,7 +199,7 @@ async def measured_sync(application: Application, order: Order) -> SyncResult:
         longest=statements.longest,
         peak_mb=peak_mb(),
         start_mb=start_mb,
-        counters={name: getattr(run, name) for name in names},
+        counters={name: getattr(run, name) for name in names} | changed,
         sent=egress.watch.sent,
     )
 
@@ -204,11 +212,14 @@ def main() -> None:
     steps: dict[Step, Callable[[Order], Coroutine[Any, Any, Any]]] = {
         "prepare": prepare,
         "sync": sync,
+        "software": sync,
+        "software_floor": software.measure,
         "download": floor.download,
         "store": floor.store,
         "small_writes": small_writes.measure,
         "stream": small_writes.stream,
         "pages": pages.measure,
+        "software_pages": software_pages.measure,
         "webhooks": webhooks.measure,
     }
     result = asyncio.run(steps[order.step](order))

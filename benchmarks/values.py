@@ -8,7 +8,19 @@ from typing import Any, Literal
 
 import msgspec
 
-Step = Literal["prepare", "sync", "download", "store", "small_writes", "stream", "pages", "webhooks"]
+Step = Literal[
+    "prepare",
+    "sync",
+    "download",
+    "store",
+    "small_writes",
+    "stream",
+    "pages",
+    "software",
+    "software_floor",
+    "software_pages",
+    "webhooks",
+]
 
 
 class Fleet(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,7 +48,7 @@ class Order(msgspec.Struct, kw_only=True):
     """What a fresh process is to do. Tenant and integration are known once a database is prepared; `apart`
     has small writes come from another process than the one that syncs, `writes` is how many there must be
     (small writes, or webhooks).
-    Of pages, `assets` is how many there are, `asked` how often each page is asked for.
+    Of pages, `assets` or `installs` is how many there are, `asked` how often each page is asked for.
     """
 
     step: Step
@@ -53,6 +65,7 @@ class Order(msgspec.Struct, kw_only=True):
     apart: bool = False
     writes: int = 400
     assets: int = 100_000
+    installs: int = 100_000
     asked: int = 40
 
 
@@ -93,6 +106,11 @@ class SyncResult(msgspec.Struct, kw_only=True):
     counters: dict[str, int]
     sent: list[Request]
 
+    @property
+    def beside(self) -> Spent:
+        """What it took beside waiting for answers."""
+        return self.total - self.waited
+
 
 class DownloadResult(msgspec.Struct):
     """The same requests by the same client and nothing else, then the decoding of their bodies."""
@@ -123,7 +141,7 @@ class Measured(msgspec.Struct):
     @property
     def beside(self) -> Spent:
         """What the sync took beside waiting for answers."""
-        return self.sync.total - self.sync.waited
+        return self.sync.beside
 
     @property
     def bare(self) -> Spent:
@@ -183,10 +201,11 @@ class PageCase(msgspec.Struct, frozen=True):
 
 
 class PagesResult(msgspec.Struct, kw_only=True):
-    """Pages beside their floor: the same list of a tenant that has no asset."""
+    """Pages beside their floor: the same list of a tenant that has nothing. `installs` is of software."""
 
     assets: int
     clients: int
+    installs: int = 0
     floor: PageCase
     cases: list[PageCase]
 
@@ -196,6 +215,38 @@ class MeasuredPages(msgspec.Struct):
 
     database: str
     pages: PagesResult
+
+
+class SoftwareFloor(msgspec.Struct, kw_only=True):
+    """What nobody can do without who reads software for the first time. `rows` were written in all."""
+
+    download: Spent
+    decode: Spent
+    written: Spent
+    received: int
+    rows: int
+    installs: int
+
+
+class MeasuredSoftware(msgspec.Struct):
+    """Software of one fleet read for the first time, again, and a day of the server's later."""
+
+    fleet: Fleet
+    database: str
+    floor: SoftwareFloor
+    first: SyncResult
+    again: SyncResult
+    later: SyncResult
+
+    @property
+    def pace(self) -> float:
+        """Installs a second beside the download, the first time."""
+        return self.floor.installs / self.first.beside.wall
+
+    @property
+    def floor_pace(self) -> float:
+        """Likewise of the floor."""
+        return self.floor.installs / (self.floor.decode + self.floor.written).wall
 
 
 class WebhooksResult(msgspec.Struct, kw_only=True):
@@ -225,6 +276,8 @@ class Results(msgspec.Struct):
     memory: list[MemoryResult] = []
     writes: list[MeasuredWaits] = []
     pages: list[MeasuredPages] = []
+    software: list[MeasuredSoftware] = []
+    software_pages: list[MeasuredPages] = []
     webhooks: list[MeasuredWebhooks] = []
 
 

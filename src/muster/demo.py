@@ -36,6 +36,8 @@ from muster.providers.contract import AgentStatus
 from muster.serve import HOST, PORT, listen
 from muster.settings import Settings
 from muster.simulator import FleetSpec, SimulatorServer
+from muster.software.schemas import SoftwareCounts
+from muster.software.service import SoftwareCatalog
 from muster.sync.schemas import Preview, RunView
 from muster.sync.service import SyncService
 from muster.tenancy import TenantScope
@@ -58,6 +60,7 @@ class Fleet:
     by_status: dict[str, int]
     by_client: dict[str, dict[str, int]]
     open_alerts: int
+    software: SoftwareCounts
 
 
 async def demo(
@@ -179,7 +182,21 @@ class _Demo:
         )
         alerts = _succeeded(await self._sync.alerts(scope, integration.integration_id, trigger="demo"))
         self._output.say(f"Alerts: {alerts.created} are open on the server.")
-        return await self._result(scope, integration, (organizations, devices, alerts))
+        with self._output.progress("Software") as update:
+            software = _succeeded(
+                await self._sync.software(
+                    scope,
+                    integration.integration_id,
+                    trigger="demo",
+                    progress=lambda ledger: update(ledger.counters.processed, ledger.total),
+                )
+            )
+        fleet = await self._result(scope, integration, (organizations, devices, alerts, software))
+        self._output.say(
+            f"Software: {fleet.software.installs} installs of {fleet.software.titles} programs on "
+            f"{fleet.software.reporting} devices."
+        )
+        return fleet
 
     async def have_alerts_sent(self, fleet: Fleet, url: str) -> None:
         """Set up on the server that it calls Muster at this address when an alert comes or goes."""
@@ -231,6 +248,7 @@ class _Demo:
             names = await ClientService(session, scope).names(by_client)
             view = await integrations.get(integration.integration_id)
             open_alerts = await AlertService(session, scope).count_open()
+            software = await SoftwareCatalog(session, scope).counts()
         named = {names[client_id]: counts for client_id, counts in by_client.items()}
         return Fleet(
             scope,
@@ -239,6 +257,7 @@ class _Demo:
             dict(by_status),
             {name: dict(named[name]) for name in sorted(named)},
             open_alerts,
+            software,
         )
 
 
@@ -271,6 +290,7 @@ def _as_json(server: SimulatorServer, fleet: Fleet, folder: Path | None, url: st
             "by_client": fleet.by_client,
         },
         "alerts": {"open": fleet.open_alerts},
+        "software": fleet.software,
         "runs": fleet.runs,
     }
 

@@ -76,6 +76,27 @@ def test_a_quick_run_measures_pages_beside_their_floor(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+def test_a_quick_run_measures_readings_of_software(tmp_path: Path) -> None:
+    page = bench(tmp_path, "sqlite", "software")
+    first, again, later, floor = table(page, "## Software")
+    assert first["agents, case"] == "200 light, SQLite, first"
+    assert all(float(row["s"]) > float(row["waited"]) > 0 for row in (first, again, later))
+    assert int(first["programs"].replace(",", "")) == int(floor["programs"].replace(",", "")) > 1_000
+    assert (again["programs"], int(later["programs"]) > 0) == ("0", True)
+    assert int(again["statements"]) < 30 < int(first["statements"])
+    assert int(first["programs a second beside"].replace(",", "")) > 0
+
+
+@pytest.mark.slow
+def test_a_quick_run_measures_pages_of_software(tmp_path: Path) -> None:
+    page = bench(tmp_path, "sqlite", "software_pages")
+    floor, *rows = table(page, "## Pages of 2,000 installs of software on 20 machines")
+    assert floor["page"].startswith("floor: ")
+    assert len(rows) > 25
+    assert all(0 < int(row["p50 ms"]) <= int(row["p95 ms"]) for row in rows)
+
+
+@pytest.mark.slow
 def test_a_quick_run_measures_webhooks_with_and_without_a_sync(tmp_path: Path) -> None:
     page = bench(tmp_path, "sqlite", "webhooks")
     alone, beside = table(page, "## Webhooks")

@@ -28,8 +28,10 @@ def test_once_it_ends_with_the_counts(muster: Muster, tmp_path: Path) -> None:
     assert sum(result["assets"]["by_status"].values()) == 30
     assert sum(sum(counts.values()) for counts in result["assets"]["by_client"].values()) == 30
     assert result["integration"]["is_active"] is True
-    assert [run["status"] for run in result["runs"]] == ["succeeded"] * 3
+    assert [run["status"] for run in result["runs"]] == ["succeeded"] * 4
     assert result["alerts"]["open"] > 0
+    assert result["software"]["installs"] > result["software"]["titles"] > 0
+    assert result["software"]["reporting"] + result["software"]["not_reporting"] == 30
     # Neither the person's own data nor anything else is left behind.
     assert not (tmp_path / "data").exists()
     assert result["data_dir"] is None

@@ -13,7 +13,7 @@ from muster.db import Database
 from muster.errors import Conflict
 from muster.events.relay import BATCH
 from muster.events.service import EventService
-from muster.events.types import NewEvent
+from muster.events.types import ON_REQUEST, EventType, NewEvent
 from muster.jobs.service import JobService
 from muster.jobs.types import JobCancelled, JobPostponed, JobSuspended
 from muster.outbound_webhooks import jobs, upkeep
@@ -65,6 +65,31 @@ async def test_who_hears_of_what(hooks: Hooks, receiver: Receiver) -> None:
     assert await hooks.log(switched_off) == []
     await hooks.relay()
     assert len(await hooks.log(by_type)) == 1
+
+
+async def test_what_is_sent_on_request_goes_to_who_has_chosen_it(hooks: Hooks, receiver: Receiver) -> None:
+    async def is_asked_for() -> bool:
+        async with hooks.database.read(hooks.scope) as session:
+            service = SubscriptionService(session, hooks.scope, hooks.world.box)
+            return await service.asks_for(ON_REQUEST)
+
+    ordinary = sorted({*EventType} - ON_REQUEST)
+    empty, _ = await hooks.subscribe(receiver.url, "Rules only", ())
+    most, _ = await hooks.subscribe(receiver.url, "Everything else", ordinary)
+    assert not await is_asked_for()
+    stranger = await Hooks.make(hooks.database, "Stranger IT")
+    await stranger.subscribe(receiver.url, events=[EventType.SOFTWARE_REMOVED])
+    assert not await is_asked_for()
+    wanted, _ = await hooks.subscribe(receiver.url, "Inventory", [EventType.SOFTWARE_REMOVED])
+    assert await is_asked_for()
+    removed = await hooks.happen(EventType.SOFTWARE_REMOVED)
+    await hooks.happen(EventType.SOFTWARE_INSTALLED)
+    assert [delivery.event_id for delivery in await hooks.log(wanted)] == [removed]
+    assert (await hooks.log(empty), await hooks.log(most)) == ([], [])
+    # Nobody listens who is switched off.
+    async with hooks.database.write(hooks.scope) as session:
+        await SubscriptionService(session, hooks.scope, hooks.world.box).switch(wanted, on=False)
+    assert not await is_asked_for()
 
 
 async def test_a_batch_of_events_costs_little_more_than_one(hooks: Hooks, receiver: Receiver) -> None:

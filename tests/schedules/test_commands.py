@@ -30,6 +30,8 @@ def test_schedules_are_listed_and_changed(connected: Muster) -> None:
         ("devices_full", 1440, True),
         ("devices_refresh", 15, True),
         ("alerts", 10, True),
+        ("alerts_backfill", 1440, True),
+        ("software", 1440, True),
         ("webhook", 1440, True),
     }
     changed = connected.done("schedule", "set", "Main", "devices_refresh", "--minutes", 30)

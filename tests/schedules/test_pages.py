@@ -120,11 +120,13 @@ async def test_the_api_lists_and_changes(site: Site, connected: UUID) -> None:
     async with site.logged_in() as browser:
         url = f"/integrations/{connected}/schedules"
         listed = (await browser.json("GET", url)).json()
-        assert listed["total"] == 4
+        assert listed["total"] == 6
         assert [item["kind"] for item in listed["items"]] == [
             "alerts",
+            "alerts_backfill",
             "devices_full",
             "devices_refresh",
+            "software",
             "webhook",
         ]
         changed = await browser.json("PUT", f"{url}/devices_full", {"enabled": False})

@@ -23,7 +23,8 @@ from tests.support.opening import impatient
 from tests.support.time import Time
 from tests.support.world import World
 
-REFRESH, FULL, ALERTS, WEBHOOK = "devices_refresh", "devices_full", "alerts", "webhook"
+REFRESH, FULL, WEBHOOK, SOFTWARE = "devices_refresh", "devices_full", "webhook", "software"
+ALERTS, HISTORY = "alerts", "alerts_backfill"
 NOWHERE = "http://127.0.0.1:9"
 
 
@@ -50,6 +51,8 @@ async def test_a_passed_check_brings_schedules_and_saving_loses_none(
         REFRESH: (15, True),
         FULL: (1440, True),
         ALERTS: (10, True),
+        HISTORY: (1440, True),
+        SOFTWARE: (1440, True),
         WEBHOOK: (1440, True),
     }
     await hands.set(integration_id, REFRESH, minutes=7)

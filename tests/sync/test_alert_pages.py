@@ -78,7 +78,7 @@ async def test_a_backfill_goes_as_far_back_as_is_chosen(
     hands = Hands(world)
     async with site.logged_in() as browser:
         page = await browser.get(panel(mapped))
-        chosen = page.attribute("#sync-alerts_backfill option[selected]", "value")
+        chosen = page.attribute("#sync-alerts_backfill [name=days] option[selected]", "value")
         assert chosen == "30"
         await browser.post(f"{panel(mapped)}/sync/alerts_backfill", {"days": "3650"})
         (job,) = [job for job in await hands.jobs() if job.kind == "sync_alerts"]

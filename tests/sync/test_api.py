@@ -29,13 +29,14 @@ async def test_a_sync_is_asked_for_followed_and_read(site: Site, world: World, m
         assert entries["items"][0]["reason"] == "new_device"
 
 
-async def test_everything_is_three_syncs(site: Site, world: World, mapped: UUID) -> None:
+async def test_everything_is_four_syncs(site: Site, world: World, mapped: UUID) -> None:
     async with site.logged_in() as browser:
         asked = (await browser.json("POST", f"/integrations/{mapped}/sync", {})).json()
         assert [item["kind"] for item in asked["items"]] == [
             "organizations",
             "devices_full",
             "alerts",
+            "software",
         ]
         for item in asked["items"]:
             ended = await browser.json("POST", f"/runs/{item['run_id']}/cancel")

@@ -67,14 +67,15 @@ async def test_the_first_sync_of_devices_is_a_full_one(site: Site, world: World,
         assert page.text("#sync-devices .m-sync-result").startswith(f"{AGENTS} unchanged, ")
 
 
-async def test_everything_asks_for_organizations_then_for_devices_and_then_for_alerts(
+async def test_everything_is_asked_for_in_the_order_in_which_it_builds_on_each_other(
     site: Site, world: World, mapped: UUID
 ) -> None:
     async with site.logged_in() as browser:
         await browser.post(f"{panel(mapped)}/sync")
     jobs = {job.kind: job for job in await Hands(world).jobs()}
-    assert set(jobs) == {"sync_organizations", "sync_devices", "sync_alerts"}
-    order = [jobs[kind].not_before for kind in ("sync_organizations", "sync_devices", "sync_alerts")]
+    wanted = ["sync_organizations", "sync_devices", "sync_alerts", "sync_software"]
+    assert set(jobs) == set(wanted)
+    order = [jobs[kind].not_before for kind in wanted]
     assert order == sorted(set(order))
 
 
@@ -154,6 +155,7 @@ async def test_the_section_stands_alone_without_scripts(site: Site, world: World
             "Devices, full with hardware",
             "Alerts",
             "Alert history",
+            "Software",
         ]
         assert page.text("#sync-devices .m-sync-result") == "Not yet synced"
         assert "created" in page.text("#sync-organizations .m-sync-result")

@@ -119,3 +119,18 @@ def test_a_line_names_what_it_is_about() -> None:
     own = words.line(entry(item_type="organization", organization_id="7", external_id="7"), names)
     assert (own.name, own.organization) == ("Acme Corp", None)
     assert words.line(entry(item_type="roster"), names).name == "The list of all devices"
+
+
+def test_software_is_told_in_programs() -> None:
+    changed = {"listed": 12_345, "installed": 7, "updated": 0, "removed": 1}
+    read = run(
+        sync_type="software", processed=80, created=75, updated=3, unchanged=2, cursor={"changed": changed}
+    )
+    assert words.result(read) == "12,345 programs on 75 new devices, 7 installed, 1 removed"
+    quiet = run(
+        sync_type="software", processed=80, unchanged=80, cursor={"changed": dict.fromkeys(changed, 0)}
+    )
+    assert words.result(quiet) == "80 unchanged"
+    broken = run(sync_type="software", status="failed", failed=2)
+    assert words.result(broken) == "2 failed"
+    assert words.doing("software") == "Reading what is installed"

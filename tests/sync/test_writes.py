@@ -63,3 +63,24 @@ async def test_five_thousand_agents_of_real_weight_stay_under_250_megabytes(
             peak = max(peak, psutil.Process().memory_info().rss)
         assert run.unchanged == 5000
     assert peak < 250e6
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+async def test_the_software_of_five_thousand_agents_stays_under_300_megabytes(
+    sqlite_database: Database,
+) -> None:
+    """Read for the first time and again, 176 MB each; the simulator runs in a process of its own."""
+    world = await World.make(sqlite_database)
+    with simulator_apart(agents=5000, weight="real") as server:
+        integration_id = await world.connect(server)
+        await world.map_all(integration_id)
+        await world.devices(integration_id)
+        peak = 0
+        for _ in range(2):
+            run = await world.software(integration_id)
+            assert (run.status, run.failed) == ("succeeded", 0)
+            peak = max(peak, psutil.Process().memory_info().rss)
+        assert run.bytes_received > 150e6
+        assert run.unchanged == run.processed > 3_000
+    assert peak < 300e6

@@ -8,6 +8,7 @@ import typer
 
 from muster.errors import InvalidInput
 from muster.integrations.service import IntegrationService
+from muster.schedules.kinds import KINDS
 from muster.schedules.service import ScheduleService
 from muster.terminal import Terminal, command, group
 
@@ -55,7 +56,7 @@ async def set_(
     terminal: Terminal,
     *,
     name: NameArgument,
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="devices_refresh or devices_full.")],
+    kind: Annotated[str, typer.Argument(metavar="KIND", help=f"One of {', '.join(KINDS)}.")],
     minutes: Annotated[
         int | None, typer.Option(help="Minutes from one run to the next.", min=1, max=100_000)
     ] = None,

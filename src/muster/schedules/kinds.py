@@ -11,14 +11,19 @@ from muster.providers import registry
 from muster.providers.contract import Capability
 from muster.schedules.types import JobOrder, ScheduleKind
 
-DEVICES_REFRESH, DEVICES_FULL, ALERTS = "devices_refresh", "devices_full", "alerts"
-WEBHOOK = "webhook"
+DEVICES_REFRESH, DEVICES_FULL = "devices_refresh", "devices_full"
+ALERTS, ALERTS_BACKFILL = "alerts", "alerts_backfill"
+SOFTWARE, WEBHOOK = "software", "webhook"
 # In place of a sync, while an integration is paused.
 CHECK = JobOrder("check_integration")
 
 
+# Days that the daily backfill of alerts goes back: a run that failed costs nothing.
+_BACK = 2
+
+
 def _devices(mode: str) -> JobOrder:
-    return JobOrder("sync_devices", {"mode": mode})
+    return JobOrder("sync_devices", {"mode": mode}, (mode,))
 
 
 KINDS: Mapping[str, ScheduleKind] = {
@@ -41,6 +46,18 @@ KINDS: Mapping[str, ScheduleKind] = {
             most=1440,
             order=_devices("incremental"),
         ),
+        # What was raised and ended while Muster was down is not among the open ones any more.
+        ScheduleKind(
+            name=ALERTS_BACKFILL,
+            title="Alert history",
+            minutes=1440,
+            least=60,
+            most=10_080,
+            order=JobOrder("sync_alerts", {"days": _BACK}, ("backfill",)),
+            covers=frozenset({ALERTS}),
+            needs=Capability.ALERTS,
+            apart=True,
+        ),
         ScheduleKind(
             name=ALERTS,
             title="Alerts",
@@ -49,6 +66,16 @@ KINDS: Mapping[str, ScheduleKind] = {
             most=1440,
             order=JobOrder("sync_alerts"),
             needs=Capability.ALERTS,
+            apart=True,
+        ),
+        ScheduleKind(
+            name=SOFTWARE,
+            title="Software",
+            minutes=1440,
+            least=60,
+            most=10_080,
+            order=JobOrder("sync_software"),
+            needs=Capability.SOFTWARE,
             apart=True,
         ),
         ScheduleKind(
@@ -62,6 +89,13 @@ KINDS: Mapping[str, ScheduleKind] = {
             apart=True,
         ),
     )
+}
+_TRIED: Mapping[tuple[str, str], tuple[str, ...]] = {
+    ("devices", "full"): (DEVICES_FULL, DEVICES_REFRESH),
+    ("devices", "incremental"): (DEVICES_REFRESH,),
+    ("alerts", "full"): (ALERTS_BACKFILL, ALERTS),
+    ("alerts", "incremental"): (ALERTS,),
+    ("software", "full"): (SOFTWARE,),
 }
 
 
@@ -83,8 +117,4 @@ def offered(provider: str) -> Sequence[ScheduleKind]:
 
 def tried_by(sync_type: str, mode: str) -> tuple[str, ...]:
     """The kinds whose work a sync of this type and mode does."""
-    if sync_type == "alerts":
-        return (ALERTS,)
-    if sync_type != "devices":
-        return ()
-    return {"full": (DEVICES_FULL, DEVICES_REFRESH), "incremental": (DEVICES_REFRESH,)}.get(mode, ())
+    return _TRIED.get((sync_type, mode), ())

@@ -31,7 +31,6 @@ from muster.schedules.types import (
     Attempt,
     Due,
     ScheduleKind,
-    dedup_key,
     lane_of,
 )
 from muster.tenancy import TenantScope
@@ -165,7 +164,7 @@ class ScheduleService:
         order = kinds.CHECK if due.paused_code else kinds.KINDS[due.kind].order
         await JobService(self._session, self._scope).request(
             order.kind,
-            dedup_key(order.kind, view.integration_id, *order.payload.values()),
+            order.key(view.integration_id),
             {"integration_id": str(view.integration_id), "trigger": BY_SCHEDULE, **order.payload},
             lane=lane_of(view),
             requested_by=BY_SCHEDULE,

@@ -26,7 +26,7 @@ from muster.schedules.models import Schedule
 from muster.schedules.repository import ScheduleRepository
 from muster.schedules.rules import Failure
 from muster.schedules.schemas import ScheduleView
-from muster.schedules.types import BY_SCHEDULE, Attempt, dedup_key
+from muster.schedules.types import BY_SCHEDULE, Attempt
 from muster.tenancy import TenantScope
 
 log = structlog.get_logger(__name__)
@@ -170,7 +170,7 @@ class Settling:
         """Take back what a schedule has asked for, if it has not begun."""
         order = kinds.KINDS[schedule.kind].order
         jobs = JobService(self._session, self._scope)
-        job = await jobs.open(dedup_key(order.kind, schedule.integration_id, *order.payload.values()))
+        job = await jobs.open(order.key(schedule.integration_id))
         if job is not None and job.state == JobState.REQUESTED and job.requested_by == BY_SCHEDULE:
             await jobs.cancel(job.job_id)
 

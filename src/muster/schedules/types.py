@@ -19,10 +19,17 @@ BY_ITSELF = frozenset({BY_SCHEDULE, BY_ALERT})
 
 @dataclass(frozen=True, slots=True)
 class JobOrder:
-    """The kind of job that is asked for, and its payload beside the integration's id."""
+    """The kind of job that is asked for, and its payload beside the integration's id. `parts` sets it apart
+    from other jobs of its kind: see dedup_key.
+    """
 
     kind: str
-    payload: Mapping[str, str] = field(default_factory=dict)
+    payload: Mapping[str, str | int] = field(default_factory=dict)
+    parts: tuple[str, ...] = ()
+
+    def key(self, integration_id: UUID) -> str:
+        """What makes two requests for this job the same."""
+        return dedup_key(self.kind, integration_id, *self.parts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,4 +1,4 @@
-"""What a sync tells others: the events of its run and of its devices. Pure."""
+"""What a sync tells others: the events of its run, of its devices and of their software. Pure."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 from muster.events.types import EventType, NewEvent
+from muster.software.types import ChangeKind, SoftwareDelta
 from muster.sync.schemas import RunView
 from muster.sync.types import Action, DevicePlan, KnownDevice, RunStatus
 
@@ -16,6 +17,11 @@ _DEVICE_EVENTS = {
     Action.UPDATED: EventType.DEVICE_UPDATED,
     Action.MOVED: EventType.DEVICE_UPDATED,
     Action.RETURNED: EventType.DEVICE_UPDATED,
+}
+_SOFTWARE_EVENTS = {
+    ChangeKind.INSTALLED: EventType.SOFTWARE_INSTALLED,
+    ChangeKind.UPDATED: EventType.SOFTWARE_UPDATED,
+    ChangeKind.REMOVED: EventType.SOFTWARE_REMOVED,
 }
 # The sync came to its end; with `partial` not everything could be read, and `error` says what.
 _COMPLETED = frozenset({RunStatus.SUCCEEDED.value, RunStatus.PARTIAL.value})
@@ -42,6 +48,15 @@ class About:
             "run_id": self.run_id,
             **more,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """An asset and the device behind it, as lines and events name it."""
+
+    asset_id: UUID
+    device_id: str
+    name: str
 
 
 def run_started(about: About, *, sync_type: str, mode: str, trigger: str) -> NewEvent:
@@ -110,6 +125,29 @@ def of_plan(about: About, plan: DevicePlan, known: Mapping[str, KnownDevice]) ->
                 )
             )
     return found
+
+
+def of_software(about: About, changed: Iterable[tuple[Machine, SoftwareDelta]]) -> list[NewEvent]:
+    """What changed of the programs of some machines, each program by itself."""
+    return [
+        NewEvent(
+            type=_SOFTWARE_EVENTS[change.kind],
+            subject=machine.asset_id,
+            data=about.data(
+                asset_id=machine.asset_id,
+                device_id=machine.device_id,
+                device_name=machine.name,
+                software_id=change.program.software_id,
+                name=change.program.name,
+                publisher=change.program.publisher,
+                version=change.program.version or None,
+                **({} if change.was is None else {"from_version": change.was.version or None}),
+            ),
+            source=about.source,
+        )
+        for machine, delta in changed
+        for change in delta.changes
+    ]
 
 
 def gone(about: About, missing: Iterable[str], known: Mapping[str, KnownDevice]) -> list[NewEvent]:

@@ -16,7 +16,7 @@ from muster.jobs.service import JobService
 from muster.jobs.types import JobTicket
 from muster.naming import as_id
 from muster.sync import following, kinds
-from muster.sync.jobs import request_alerts, request_devices, request_organizations
+from muster.sync.jobs import request_alerts, request_devices, request_organizations, request_software
 from muster.sync.kinds import SyncKind
 from muster.sync.ledger import Ledger, Progress
 from muster.sync.schemas import Preview, RunView
@@ -124,6 +124,32 @@ async def alerts(
     async def here(progress: Progress) -> RunView | Preview:
         return await _service(terminal).alerts(
             scope, view.integration_id, days=days, trigger="command", preview=plan, progress=progress
+        )
+
+    await _sync(
+        terminal, scope, view, kind=kind, request=request, here=here, plan=plan, background=background
+    )
+
+
+@sync_commands.command("software", epilog="Example: muster sync software Tactical")
+@command
+async def software(
+    terminal: Terminal, name: NameArgument, plan: PlanOption = False, background: BackgroundOption = False
+) -> None:
+    """Read what is installed on the devices that are assets. A worker does it if one runs, else this
+    command.
+    """
+    kind = kinds.SOFTWARE
+    scope = await terminal.scope()
+    view = await _integration(terminal, scope, name)
+    kinds.check_offered(kind, view)
+
+    async def request(jobs: JobService, integration: IntegrationView) -> JobTicket:
+        return await request_software(jobs, integration, trigger="command")
+
+    async def here(progress: Progress) -> RunView | Preview:
+        return await _service(terminal).software(
+            scope, view.integration_id, trigger="command", preview=plan, progress=progress
         )
 
     await _sync(

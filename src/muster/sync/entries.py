@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from uuid import UUID
+
 from muster.mappings.schemas import MappingView
 from muster.providers.alerting import AlertRecord
 from muster.providers.contract import (
@@ -12,9 +15,13 @@ from muster.providers.contract import (
     ProviderPermissionError,
     RejectedRow,
 )
+from muster.software.types import SoftwareChanged, SoftwareDelta
+from muster.sync.announcements import Machine
 from muster.sync.types import Action, Entry
 
 _MOST_OF_A_MESSAGE = 300
+# Of the programs that changed on a device so many are named, by so many letters.
+_PROGRAMS_NAMED, _MOST_OF_A_NAME = 3, 60
 
 
 def malformed(row: RejectedRow, organization_id: str | None, item_type: str = "device") -> Entry:
@@ -147,3 +154,94 @@ def alerts_unseen(count: int) -> Entry:
         message="These credentials could not see them when the server was asked last. It is asked again some"
         " hours later; Sync alerts asks now.",
     )
+
+
+# --- software -------------------------------------------------------------------------------------------
+
+
+def list_unread(device_id: str, asset_id: UUID, error: ProviderError) -> Entry:
+    """What a device reports could not be understood."""
+    return Entry(
+        item_type="software",
+        action=Action.FAILED,
+        reason=error.code,
+        external_id=device_id,
+        asset_id=asset_id,
+        message=f"{error.message} What is known of it is left as it is.",
+    )
+
+
+def programs_rejected(device_id: str, asset_id: UUID, rejected: Sequence[RejectedRow]) -> Entry:
+    """Some of the programs that a device reports make no sense; the others were taken in."""
+    first = rejected[0]
+    where = f"field {first.field}: " if first.field else ""
+    return Entry(
+        item_type="software",
+        action=Action.SKIPPED,
+        reason="malformed",
+        external_id=device_id,
+        asset_id=asset_id,
+        message=f"{len(rejected):,} of its programs make no sense. The first is entry {first.position + 1}; "
+        f"{where}{first.reason}",
+    )
+
+
+def list_emptied(machine: Machine) -> Entry:
+    """A device reports that it has nothing, and had something before."""
+    return Entry(
+        item_type="software",
+        action=Action.SKIPPED,
+        reason="list_emptied",
+        external_id=machine.device_id,
+        asset_id=machine.asset_id,
+        name=machine.name,
+        message="Its list is empty, and was not before. That is not believed: what it had is left as it is.",
+    )
+
+
+def not_reported(count: int) -> Entry:
+    """Devices that reported once, and are not in a complete answer."""
+    return Entry(
+        item_type="software",
+        action=Action.SKIPPED,
+        reason="not_reported",
+        name=f"{count:,} devices" if count > 1 else "1 device",
+        message="Reported before, and not in an answer that is complete. What they had is left as it is.",
+    )
+
+
+def first_list(machine: Machine, installs: int) -> Entry:
+    """A device reports for the first time."""
+    return Entry(
+        item_type="software",
+        action=Action.CREATED,
+        reason="first_list",
+        external_id=machine.device_id,
+        asset_id=machine.asset_id,
+        name=machine.name,
+        message=f"It reports for the first time: {installs:,} {'program' if installs == 1 else 'programs'}.",
+    )
+
+
+def list_changed(machine: Machine, delta: SoftwareDelta) -> Entry:
+    """What a device has installed is not what it was."""
+    said = (("Installed", delta.installed), ("Updated", delta.updated), ("Removed", delta.removed))
+    return Entry(
+        item_type="software",
+        action=Action.UPDATED,
+        reason="list_changed",
+        external_id=machine.device_id,
+        asset_id=machine.asset_id,
+        name=machine.name,
+        message=" ".join(f"{word} {_programs(changes)}." for word, changes in said if changes),
+    )
+
+
+def _programs(changes: Sequence[SoftwareChanged]) -> str:
+    """7-Zip 23.01, Git 2.43.0 and 3 more."""
+    named = [
+        f"{each.program.name[:_MOST_OF_A_NAME]} {each.program.version[:_MOST_OF_A_NAME]}".rstrip()
+        for each in changes[:_PROGRAMS_NAMED]
+    ]
+    more = len(changes) - len(named)
+    return ", ".join(named) + (f" and {more:,} more" if more else "")

@@ -205,8 +205,8 @@ class Execution:
                 error=outcome.error if outcome.status in (RunStatus.FAILED, RunStatus.CANCELLED) else None,
             )
             refused = await ScheduleService(session, order.scope, self._secrets).settle(attempt)
-            # How alerts were read says nothing of the fleet, unless nothing at all can be read any more.
-            if order.sync_type is SyncType.ALERTS and not refused:
+            # How these were read says nothing of the fleet, unless nothing at all can be read any more.
+            if order.sync_type in (SyncType.ALERTS, SyncType.SOFTWARE) and not refused:
                 return
             await IntegrationService(session, order.scope, self._secrets).record_sync(
                 order.integration_id,

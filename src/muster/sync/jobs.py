@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -16,12 +17,18 @@ from muster.schedules.types import dedup_key, lane_of
 from muster.sync.ledger import Ledger, Progress
 from muster.sync.schemas import Preview, RunView
 from muster.sync.service import SyncService
+from muster.sync.software import CONTINUES
 from muster.sync.types import RunStatus, SyncMode
 
-ORGANIZATIONS, DEVICES, ALERTS = "sync_organizations", "sync_devices", "sync_alerts"
+ORGANIZATIONS, DEVICES = "sync_organizations", "sync_devices"
+ALERTS, SOFTWARE = "sync_alerts", "sync_software"
 
 # What sets the key of a sync of alerts with days apart.
 BACKFILL = "backfill"
+
+# What sets the key of a job apart that reads what another one has left over; and how long it waits at least.
+_REST = "rest"
+_IN_BETWEEN = timedelta(minutes=1)
 
 # Another sync of the same integration runs, started by hand: it has the lease.
 _BUSY = timedelta(seconds=15)
@@ -91,6 +98,36 @@ async def request_alerts(
     )
 
 
+async def request_software(
+    jobs: JobService,
+    integration: IntegrationView,
+    *,
+    trigger: str = "manual",
+    not_before: datetime | None = None,
+) -> JobTicket:
+    """Ask for what is installed to be read, in the caller's transaction; a request that is open is joined."""
+    return await jobs.request(
+        SOFTWARE,
+        dedup_key(SOFTWARE, integration.integration_id),
+        {"integration_id": str(integration.integration_id), "trigger": trigger},
+        lane=lane_of(integration),
+        not_before=not_before,
+    )
+
+
+async def request_rest_of_software(
+    jobs: JobService, integration: IntegrationView, *, trigger: str
+) -> JobTicket:
+    """Ask for what a run has left over that reads device by device; others have their turn before it."""
+    return await jobs.request_anew(
+        SOFTWARE,
+        dedup_key(SOFTWARE, integration.integration_id, _REST),
+        {"integration_id": str(integration.integration_id), _REST: True, "trigger": trigger},
+        lane=lane_of(integration),
+        not_before=clock.now() + _IN_BETWEEN,
+    )
+
+
 def job_handlers(sync: SyncService) -> Mapping[str, Handler]:
     """The handlers by kind of job."""
 
@@ -127,7 +164,26 @@ def job_handlers(sync: SyncService) -> Mapping[str, Handler]:
             )
         )
 
-    return {ORGANIZATIONS: organizations, DEVICES: devices, ALERTS: alerts}
+    async def software(job: JobContext) -> Mapping[str, Any]:
+        return await carried_out(_software(sync, job))
+
+    return {ORGANIZATIONS: organizations, DEVICES: devices, ALERTS: alerts, SOFTWARE: software}
+
+
+async def _software(sync: SyncService, job: JobContext) -> RunView | Preview:
+    """A reading; what it leaves over, the next job reads."""
+    run = await sync.software(
+        job.scope,
+        _integration_id(job),
+        trigger=_trigger(job),
+        progress=_progress(job),
+        job=job,
+        rest=bool(job.payload.get(_REST)),
+    )
+    if isinstance(run, RunView) and run.error and run.error["code"] == CONTINUES:
+        follow = partial(request_rest_of_software, trigger=run.trigger)
+        await sync.ask(job.scope, run.integration_id, follow)
+    return run
 
 
 async def carried_out(work: Awaitable[RunView | Preview]) -> Mapping[str, Any]:

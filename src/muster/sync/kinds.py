@@ -17,6 +17,8 @@ from muster.sync.types import SyncMode, SyncType
 # How far back a backfill of alerts may go, and does where nobody says; and where its run keeps that.
 MOST_DAYS, USUAL_DAYS = 3650, 30
 DAYS = "days"
+# Where a run of software keeps how many programs were listed by first reports, installed, updated, removed.
+CHANGED = "changed"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,12 +101,25 @@ ALERTS_BACKFILL = SyncKind(
     things="alerts",
     sync_type=SyncType.ALERTS,
     mode=SyncMode.FULL,
+    schedule="alerts_backfill",
     needs=Capability.ALERTS,
     takes_days=True,
 )
+SOFTWARE = SyncKind(
+    key="software",
+    label="Software",
+    title="Software ingest",
+    button="Ingest software",
+    things="devices",
+    sync_type=SyncType.SOFTWARE,
+    mode=SyncMode.FULL,
+    schedule="software",
+    needs=Capability.SOFTWARE,
+)
 
 KINDS: Mapping[str, SyncKind] = {
-    kind.key: kind for kind in (ORGANIZATIONS, DEVICES, DEVICES_FULL, DEVICE, ALERTS, ALERTS_BACKFILL)
+    kind.key: kind
+    for kind in (ORGANIZATIONS, DEVICES, DEVICES_FULL, DEVICE, ALERTS, ALERTS_BACKFILL, SOFTWARE)
 }
 PANEL = tuple(kind for kind in KINDS.values() if kind.in_panel)
 
@@ -144,7 +159,7 @@ def check_offered(kind: SyncKind, view: IntegrationView) -> None:
     """Conflict for a kind that the integration's provider cannot do."""
     if kind.needs is not None and kind.needs not in registry.capabilities(view.provider):
         raise Conflict(
-            f"{view.provider_name} gives Muster no {kind.things}.",
+            f"{view.provider_name} gives Muster no {kind.label.lower()}.",
             remedy=f"There is nothing to sync for {view.name}.",
             code="not_offered",
         )

@@ -115,7 +115,7 @@ async def sync_everything(
     secrets: NamedDependency[SecretBox],
     integration_id: IntegrationId,
 ) -> Response[Any]:
-    """Ask for organizations and then for devices."""
+    """Ask for organizations, devices, and all else that is synced."""
     async with database.write(actor.scope) as session:
         asked = await SyncRequests(session, actor.scope, secrets).start_everything(integration_id)
     return await _back(request, database, secrets, integration_id, told(asked))

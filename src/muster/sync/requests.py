@@ -24,9 +24,11 @@ from muster.sync.jobs import (
     BACKFILL,
     DEVICES,
     ORGANIZATIONS,
+    SOFTWARE,
     request_alerts,
     request_devices,
     request_organizations,
+    request_software,
 )
 from muster.sync.kinds import SyncKind
 from muster.sync.refreshes import REFRESH
@@ -38,6 +40,8 @@ from muster.tenancy import TenantScope
 # Of a sync of everything the organizations come first; a listing takes less than this.
 _AFTER_ORGANIZATIONS = timedelta(seconds=2)
 _AFTER_DEVICES = 2 * _AFTER_ORGANIZATIONS
+# What is installed is read of assets only: after devices that had to wait for the organizations once.
+_AFTER_ALERTS = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +101,29 @@ class SyncRequests:
             ticket = await request_organizations(self._jobs, view, trigger=trigger)
         elif kind.sync_type is SyncType.ALERTS:
             ticket = await request_alerts(self._jobs, view, days=days, trigger=trigger, not_before=moment)
+        elif kind.sync_type is SyncType.SOFTWARE:
+            ticket = await request_software(self._jobs, view, trigger=trigger, not_before=moment)
         else:
             ticket = await request_devices(self._jobs, view, kind.mode, trigger=trigger, not_before=moment)
         await record_started(self._session, self._scope, view, kind)
         return Asked(kind, ticket.job_id, ticket.joined)
 
     async def start_everything(self, integration_id: UUID) -> tuple[Asked, ...]:
-        """Ask for organizations, then for devices, and then for alerts where there are any."""
-        first = await self.start(integration_id, kinds.ORGANIZATIONS)
-        second = await self.start(integration_id, kinds.DEVICES, after=_AFTER_ORGANIZATIONS)
-        view = await self._integrations.get(integration_id)
-        if kinds.ALERTS not in kinds.offered(view):
-            return first, second
-        return first, second, await self.start(integration_id, kinds.ALERTS, after=_AFTER_DEVICES)
+        """Ask for organizations, then for devices, and then for alerts and software where there are any."""
+        offered = kinds.offered(await self._integrations.get(integration_id))
+        wanted = {
+            kinds.ORGANIZATIONS: None,
+            kinds.DEVICES: _AFTER_ORGANIZATIONS,
+            kinds.ALERTS: _AFTER_DEVICES,
+            kinds.SOFTWARE: _AFTER_ALERTS,
+        }
+        return tuple(
+            [
+                await self.start(integration_id, kind, after=after)
+                for kind, after in wanted.items()
+                if kind in offered
+            ]
+        )
 
     async def again(self, run_id: UUID) -> Asked:
         """Ask for what an earlier run did."""
@@ -135,7 +149,7 @@ class SyncRequests:
             job = await self._jobs.get(job_id)
         except NotFound:
             return None
-        return job if job.kind in (ORGANIZATIONS, DEVICES, ALERTS, REFRESH) else None
+        return job if job.kind in (ORGANIZATIONS, DEVICES, ALERTS, SOFTWARE, REFRESH) else None
 
     async def cancel(self, integration_id: UUID, kind: SyncKind | None = None) -> int:
         """End the integration's syncs of a kind, or all; gives how many were told to end."""
@@ -192,6 +206,8 @@ def kind_of(job: JobView) -> SyncKind:
         return kinds.DEVICE
     if job.kind == ALERTS:
         return kinds.ALERTS_BACKFILL if "days" in job.payload else kinds.ALERTS
+    if job.kind == SOFTWARE:
+        return kinds.SOFTWARE
     return kinds.of(SyncType.DEVICES, job.payload["mode"])
 
 
@@ -201,4 +217,6 @@ def _key(integration_id: UUID, kind: SyncKind) -> str:
     if kind.sync_type is SyncType.ALERTS:
         parts = (BACKFILL,) if kind is kinds.ALERTS_BACKFILL else ()
         return dedup_key(ALERTS, integration_id, *parts)
+    if kind.sync_type is SyncType.SOFTWARE:
+        return dedup_key(SOFTWARE, integration_id)
     return dedup_key(DEVICES, integration_id, kind.mode.value)

@@ -16,7 +16,7 @@ from muster.sync.types import Action
 DONE = "done"
 _UPDATED = frozenset({Action.UPDATED, Action.MOVED})
 # What a run is about, one by one.
-_COUNTED = frozenset({"device", "alert"})
+_COUNTED = frozenset({"device", "alert", "software"})
 _PROBLEMS = frozenset({Action.FAILED, Action.SKIPPED, Action.HELD})
 
 

@@ -61,9 +61,9 @@ class SyncOrder(msgspec.Struct, kw_only=True):
     whichever was asked for. A backfill of alerts goes back `days`, 30 if they are not given.
     """
 
-    kind: Literal["everything", "organizations", "devices", "devices_full", "alerts", "alerts_backfill"] = (
-        "everything"
-    )
+    kind: Literal[
+        "everything", "organizations", "devices", "devices_full", "alerts", "alerts_backfill", "software"
+    ] = "everything"
     days: Annotated[int, msgspec.Meta(ge=1, le=3650)] | None = None
 
 

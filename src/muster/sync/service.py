@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import timedelta
 from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from muster.db import Database
 from muster.encryption import SecretBox
-from muster.errors import InvalidInput, NotFound
+from muster.errors import Conflict, InvalidInput, NotFound
 from muster.integrations.connections import Connector
 from muster.integrations.schemas import IntegrationView
 from muster.integrations.service import IntegrationService
-from muster.jobs.types import JobContext
+from muster.jobs.service import JobService
+from muster.jobs.types import JobContext, JobTicket
 from muster.mappings.service import MappingService
 from muster.providers.contract import ProviderConnection
 from muster.schedules.types import BY_ITSELF
@@ -26,8 +28,12 @@ from muster.sync.ledger import Ledger, Progress
 from muster.sync.organizations import record_listing
 from muster.sync.repository import RunRepository
 from muster.sync.schemas import EntryView, Preview, RunView
+from muster.sync.software import SoftwareSync, left_over
 from muster.sync.types import Outcome, RunStatus, SyncMode, SyncType
 from muster.tenancy import TenantScope
+
+# So long at most a job keeps an integration busy that asks for its devices one by one.
+_PATIENCE = timedelta(minutes=10)
 
 
 class RunService:
@@ -181,6 +187,60 @@ class SyncService:
 
         order = Order(scope, integration, kind.sync_type, kind.mode, trigger, work, job)
         return await self._carry_out(order, progress, preview=preview)
+
+    async def software(
+        self,
+        scope: TenantScope,
+        integration_id: UUID,
+        *,
+        trigger: str = "manual",
+        preview: bool = False,
+        progress: Progress | None = None,
+        job: JobContext | None = None,
+        rest: bool = False,
+    ) -> RunView | Preview:
+        """Take in what is installed on the devices that are assets. The run counts devices: `created` report
+        for the first time, on `updated` programs have come, gone or changed.
+
+        Where each device is asked for by itself, a job's run ends after some minutes, so that devices are
+        refreshed in between; its error then has the code `continues`, and the next run goes on. With `rest`
+        only that is done: Conflict (`held`) when nothing is left over. Conflict also when the integration's
+        provider has no software. Otherwise as `organizations`.
+        """
+        integration = await self._integration(scope, integration_id)
+        kinds.check_offered(kinds.SOFTWARE, integration)
+        if rest:
+            async with self._database.read(scope) as session:
+                if await left_over(session, scope, integration_id) is None:
+                    raise Conflict("Everything was read meanwhile.", code="held")
+        patience = None if job is None else _PATIENCE
+
+        async def work(connection: ProviderConnection, ledger: Ledger) -> Outcome:
+            sync = SoftwareSync(
+                self._database,
+                scope,
+                integration,
+                self._secrets,
+                connection=connection,
+                ledger=ledger,
+                patience=patience,
+            )
+            return await sync.ingest()
+
+        kind = kinds.SOFTWARE
+        order = Order(scope, integration, kind.sync_type, kind.mode, trigger, work, job)
+        return await self._carry_out(order, progress, preview=preview)
+
+    async def ask(
+        self,
+        scope: TenantScope,
+        integration_id: UUID,
+        request: Callable[[JobService, IntegrationView], Awaitable[JobTicket]],
+    ) -> None:
+        """Ask for a job about an integration, in a transaction of its own."""
+        integration = await self._integration(scope, integration_id)
+        async with self._database.write(scope) as session:
+            await request(JobService(session, scope), integration)
 
     # --- inside ---
 

@@ -18,11 +18,12 @@ class SyncType(StrEnum):
     ORGANIZATIONS = "organizations"
     DEVICES = "devices"
     ALERTS = "alerts"
+    SOFTWARE = "software"
 
 
 class SyncMode(StrEnum):
     """How much of it: of devices everything with hardware, the light list only, or single ones; of alerts
-    those of some days with what is resolved, or the open ones only.
+    those of some days with what is resolved, or the open ones only. Software is always read in full.
     """
 
     FULL = "full"

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from muster.sync.history import CLIENT_FIELD, ORGANIZATION_FIELD, Names
+from muster.sync.kinds import CHANGED
 from muster.sync.ledger import PHASES
 from muster.sync.schemas import EntryView, Preview, RunView
 from muster.sync.types import Action, RunStatus, SyncMode, SyncType
@@ -73,11 +74,13 @@ _PHASES: Mapping[str, tuple[str, str]] = {
     "missing": ("Looking for missing devices", "Missing"),
     "alerts": ("Reading alerts", "Alerts"),
     "absent": ("Reading alerts that are not open any more", "Not open any more"),
+    "software": ("Reading what is installed", "Software"),
 }
 _DEVICE_PHASES = ("organizations", "roster", "devices", "details", "missing")
 _EXPECTED: Mapping[str, Sequence[str]] = {
     SyncType.DEVICES: _DEVICE_PHASES,
     SyncType.ALERTS: ("alerts", "absent"),
+    SyncType.SOFTWARE: ("software",),
 }
 _CUT_SHORT = (RunStatus.FAILED, RunStatus.INTERRUPTED, RunStatus.CANCELLED)
 _REASONS: Mapping[str, str] = {
@@ -122,11 +125,24 @@ def result(run: RunView | Preview) -> str:
         for word in ("failed", "missing", "created", "updated")
         if (count := getattr(run, word))
     ]
+    if isinstance(run, RunView) and run.sync_type == SyncType.SOFTWARE:
+        parts = _of_software(run)
     if parts:
         return ", ".join(parts)
     if run.unchanged:
         return f"{wording.number(run.unchanged)} unchanged"
     return "Nothing to read" if run.status == RunStatus.SUCCEEDED else "Nothing was read"
+
+
+def _of_software(run: RunView) -> list[str]:
+    """How many devices changed says little; what changed on them does."""
+    changed = run.cursor.get(CHANGED, {})
+    parts = [f"{wording.number(run.failed)} failed"] if run.failed else []
+    if listed := changed.get("listed"):
+        devices = "1 new device" if run.created == 1 else f"{wording.number(run.created)} new devices"
+        parts.append(f"{wording.number(listed)} programs on {devices}")
+    names = ("installed", "updated", "removed")
+    return parts + [f"{wording.number(count)} {name}" for name in names if (count := changed.get(name))]
 
 
 def started_by(run: RunView) -> str:
@@ -177,7 +193,7 @@ def steps(run: RunView) -> Sequence[Step]:
 def _figure(phase: str, run: RunView) -> str | None:
     if phase == "organizations" and run.sync_type == "organizations":
         return f"{wording.number(run.processed)} read"
-    if phase in ("devices", "alerts") and run.processed:
+    if phase in ("devices", "alerts", "software") and run.processed:
         return f"{wording.number(run.processed)} read"
     if phase == "missing":
         return f"{wording.number(run.missing)} missing"
