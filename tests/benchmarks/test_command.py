@@ -80,7 +80,7 @@ def test_a_quick_run_measures_readings_of_software(tmp_path: Path) -> None:
     page = bench(tmp_path, "sqlite", "software")
     first, again, later, floor = table(page, "## Software")
     assert first["agents, case"] == "200 light, SQLite, first"
-    assert all(float(row["s"]) > float(row["waited"]) > 0 for row in (first, again, later))
+    assert all(float(row["s"]) >= float(row["waited"]) >= 0 for row in (first, again, later))
     assert int(first["programs"].replace(",", "")) == int(floor["programs"].replace(",", "")) > 1_000
     assert (again["programs"], int(later["programs"]) > 0) == ("0", True)
     assert int(again["statements"]) < 30 < int(first["statements"])

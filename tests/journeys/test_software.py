@@ -46,7 +46,7 @@ def test_who_still_has_the_old_version(browser: Browser, house: House) -> None:
             page = guest.open("/software")
             expect(page.get_by_role("heading", name="No software yet")).to_be_visible()
             page.get_by_role("link", name="Ingest software").click()
-            ingest(page, "listed for the first time")
+            ingest(page, "new devices")
 
             page.get_by_role("link", name="Software", exact=True).first.click()
             search(page, "openssl below 3.0.15")
