@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from sqlalchemy import ColumnElement, RowMapping, Select, and_, distinct, func, literal, select
 
 from muster.assets.service import assets
@@ -33,6 +34,7 @@ _TITLE = ("software_id", "name", "publisher", "first_seen_at")
 _BY_NAME = (_titles.c.name_key, _titles.c.publisher_key, _titles.c.software_id)
 # SQLite's older builds take 999 parameters in one statement.
 _IDS_AT_A_TIME = 500
+_NONE: Mapping[UUID, int] = {}
 
 
 class _Numbers(NamedTuple):
@@ -53,23 +55,28 @@ class TitleRepository(TenantRepository):
         if wanted.client_id is None and order.by is not TitleSort.MACHINES:
             # That a title is installed anywhere is found sooner than where.
             everything = select(_titles).where(*self._described(wanted), self._is_installed(wanted))
-            keys = _sort_keys(order)
+            keys, known = _sort_keys(order), []
         else:
-            counted = self._machines(matching(self.scope, _installs_of(wanted))).subquery()
+            meant = _installs_of(wanted)
+            if wanted.client_id is None:
+                # Only of the titles that match: to count on all assets is most of the work.
+                meant = msgspec.structs.replace(meant, search=wanted.search, publisher=wanted.publisher)
+            counted = self._machines(matching(self.scope, meant)).subquery()
             is_title = counted.c.software_id == _titles.c.software_id
             joined = _titles.join(counted, is_title)
             everything = select(_titles).select_from(joined).where(*self._described(wanted))
-            keys = _sort_keys(order, counted.c.machines)
+            keys, known = _sort_keys(order, counted.c.machines), [counted.c.machines]
         if limit == 0:
             return [], await self._count(everything)
         # Counted on the way: where everything is counted to be sorted, that is done once.
         total = func.count().over().label("total")
-        chosen = everything.with_only_columns(*(_titles.c[name] for name in _TITLE), total)
+        chosen = everything.with_only_columns(*(_titles.c[name] for name in _TITLE), *known, total)
         chosen = chosen.order_by(*keys).limit(limit).offset(offset)
         found = (await self.session.execute(chosen)).mappings().all()
         if not found:
             return [], await self._count(everything)
-        return await self._views(found, _installs_of(wanted)), found[0]["total"]
+        machines = {row["software_id"]: row["machines"] for row in found} if known else {}
+        return await self._views(found, _installs_of(wanted), machines), found[0]["total"]
 
     async def count(self) -> int:
         """How many titles are installed."""
@@ -209,11 +216,13 @@ class TitleRepository(TenantRepository):
         counted = statement.with_only_columns(func.count(), maintain_column_froms=True)
         return int((await self.session.execute(counted)).scalar_one())
 
-    async def _views(self, rows: Sequence[RowMapping], wanted: InstallFilter) -> Sequence[TitleView]:
+    async def _views(
+        self, rows: Sequence[RowMapping], wanted: InstallFilter, machines: Mapping[UUID, int] = _NONE
+    ) -> Sequence[TitleView]:
         numbers: dict[UUID, _Numbers] = {}
         ids = [row["software_id"] for row in rows]
         for start in range(0, len(ids), _IDS_AT_A_TIME):
-            numbers |= await self._numbers(ids[start : start + _IDS_AT_A_TIME], wanted)
+            numbers |= await self._numbers(ids[start : start + _IDS_AT_A_TIME], wanted, machines)
         nothing = _Numbers(0, 0, None)
         return [
             TitleView(
@@ -225,8 +234,10 @@ class TitleRepository(TenantRepository):
             for row in rows
         ]
 
-    async def _numbers(self, ids: Sequence[UUID], wanted: InstallFilter) -> Mapping[UUID, _Numbers]:
-        """What is counted of some titles."""
+    async def _numbers(
+        self, ids: Sequence[UUID], wanted: InstallFilter, machines: Mapping[UUID, int]
+    ) -> Mapping[UUID, _Numbers]:
+        """What is counted of some titles; `machines` of those where it is known already."""
         columns = _installs.c
         counted = (
             select(columns.software_id, columns.version_id, func.count().label("machines"))
@@ -243,18 +254,18 @@ class TitleRepository(TenantRepository):
             .order_by(counted.c.software_id, _versions.c.version_key.desc(), _versions.c.version.desc())
         )
         found: dict[UUID, _Numbers] = {}
-        for software_id, version, machines in await self.session.execute(statement):
+        for software_id, version, count in await self.session.execute(statement):
             known = found.get(software_id)
             if known is None:
-                found[software_id] = _Numbers(machines, 1, version or None)
+                found[software_id] = _Numbers(machines.get(software_id, count), 1, version or None)
             else:
                 found[software_id] = known._replace(versions=known.versions + 1)
         # With several versions an asset may be counted more than once.
-        several = [software_id for software_id, each in found.items() if each.versions > 1]
+        several = [each for each, numbers in found.items() if numbers.versions > 1 and each not in machines]
         if several:
             exact = self._machines(matching(self.scope, wanted, several))
-            for software_id, machines in await self.session.execute(exact):
-                found[software_id] = found[software_id]._replace(machines=machines)
+            for software_id, count in await self.session.execute(exact):
+                found[software_id] = found[software_id]._replace(machines=count)
         return found
 
 
