@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint
+from sqlalchemy import Index, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import SECRET, Base, TenantOwned, new_id, of_tenant
+from muster.db.types import SECRET, Base, TenantOwned, new_id, of_tenant, part_of
 
 
 class User(TenantOwned, Base):
@@ -33,9 +33,7 @@ class UserSession(TenantOwned, Base):
 
     __tablename__ = "user_sessions"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "user_id"], ["users.tenant_id", "users.user_id"], ondelete="CASCADE"
-        ),
+        part_of("users", "user_id"),
         Index(None, "tenant_id", "user_id"),
     )
 

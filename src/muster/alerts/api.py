@@ -27,7 +27,7 @@ from muster.alerts.verbs import MOST_DAYS, NOTE_LIMIT
 from muster.db import Database
 from muster.encryption import SecretBox
 from muster.providers.alerting import AlertSeverity, AlertType
-from muster.web.filters import TEXT_LIMIT
+from muster.web.filters import TEXT_LIMIT, as_in_address
 from muster.web.paging import Limit, Offset
 
 YesNo = Literal["yes", "no"]
@@ -104,8 +104,10 @@ def provide_query(
     sort: _Text = None,
 ) -> AlertQuery:
     """The filters of a request; read as the page reads its address, so that the same list comes of both."""
-    single = {
+    given = {
         "q": q,
+        "severity": severity,
+        "type": alert_type,
         "client": client,
         "asset": asset,
         "provider": provider,
@@ -118,11 +120,7 @@ def provide_query(
         "linked": linked,
         "sort": sort,
     }
-    items = [(name, str(value)) for name, value in single.items() if value is not None]
-    items += [("severity", each.value) for each in severity or ()]
-    items += [("type", each.value) for each in alert_type or ()]
-    known = {*single, "status", "severity", "type", "limit", "offset"}
-    items += [(name, value) for name, value in request.query_params.multi_items() if name not in known]
+    items = as_in_address(given, request.query_params.multi_items(), known=["status"])
     return filters.of_statuses(filters.read(items, clock.now()), status or ())
 
 

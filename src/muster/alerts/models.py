@@ -9,15 +9,7 @@ from uuid import UUID
 from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, JsonType, TenantOwned, new_id, of_tenant
-
-
-def _of_integration() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "integration_id"],
-        ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-        ondelete="CASCADE",
-    )
+from muster.db.types import Base, JsonType, TenantOwned, new_id, of_tenant, part_of
 
 
 class Alert(TenantOwned, Base):
@@ -37,7 +29,7 @@ class Alert(TenantOwned, Base):
 
     __tablename__ = "rmm_alerts"
     __table_args__ = (
-        _of_integration(),
+        part_of("rmm_integrations", "integration_id"),
         ForeignKeyConstraint(["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"]),
         ForeignKeyConstraint(["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"]),
         UniqueConstraint("tenant_id", "integration_id", "external_alert_id"),
@@ -103,9 +95,7 @@ class AlertChange(TenantOwned, Base):
 
     __tablename__ = "rmm_alert_changes"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "alert_id"], ["rmm_alerts.tenant_id", "rmm_alerts.alert_id"], ondelete="CASCADE"
-        ),
+        part_of("rmm_alerts", "alert_id"),
         Index(None, "tenant_id", "alert_id", "at"),
     )
 
@@ -124,7 +114,10 @@ class AlertRule(TenantOwned, Base):
     """
 
     __tablename__ = "rmm_alert_rules"
-    __table_args__ = (_of_integration(), Index(None, "tenant_id", "integration_id", "position"))
+    __table_args__ = (
+        part_of("rmm_integrations", "integration_id"),
+        Index(None, "tenant_id", "integration_id", "position"),
+    )
 
     rule_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     integration_id: Mapped[UUID]
@@ -146,9 +139,7 @@ class AlertNotice(TenantOwned, Base):
     __tablename__ = "rmm_alert_notices"
     __table_args__ = (
         of_tenant(),
-        ForeignKeyConstraint(
-            ["tenant_id", "alert_id"], ["rmm_alerts.tenant_id", "rmm_alerts.alert_id"], ondelete="CASCADE"
-        ),
+        part_of("rmm_alerts", "alert_id"),
         UniqueConstraint("tenant_id", "alert_id", "channel_id", "occasion"),
         Index(
             None,

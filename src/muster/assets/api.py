@@ -26,7 +26,7 @@ from muster.db import Database
 from muster.encryption import SecretBox
 from muster.integrations.service import IntegrationService
 from muster.providers.contract import AgentStatus, AssetType
-from muster.web.filters import TEXT_LIMIT
+from muster.web.filters import TEXT_LIMIT, as_in_address
 from muster.web.paging import Limit, Offset
 
 YesNo = Literal["yes", "no"]
@@ -74,11 +74,13 @@ def provide_query(
     sort: _Text = None,
 ) -> AssetQuery:
     """The filters of a request; read as the page reads its address, so that the same list comes of both."""
-    single = {
+    given = {
         "q": q,
         "client": client,
         "site": site,
+        "status": status,
         "type": asset_type,
+        "platform": platform,
         "provider": provider,
         "integration": integration,
         "seen": seen,
@@ -88,12 +90,7 @@ def provide_query(
         "retired": retired,
         "sort": sort,
     }
-    items = [(name, str(value)) for name, value in single.items() if value is not None]
-    items += [("status", each.value) for each in status or ()]
-    items += [("platform", each) for each in platform or ()]
-    known = {*single, "status", "platform", "limit", "offset"}
-    items += [(name, value) for name, value in request.query_params.multi_items() if name not in known]
-    return filters.read(items, clock.now())
+    return filters.read(as_in_address(given, request.query_params.multi_items()), clock.now())
 
 
 @get(

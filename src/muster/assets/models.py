@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, ByCodePoint, JsonType, TenantOwned, new_id
+from muster.db.types import Base, ByCodePoint, JsonType, TenantOwned, new_id, part_of
 
 
 class Asset(TenantOwned, Base):
@@ -96,31 +96,25 @@ class Extension:
     pending_patches: Mapped[bool | None]
 
 
-def _of_asset() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-    )
-
-
 class WorkstationAsset(TenantOwned, Extension, Base):
     """Extension of an asset of type workstation."""
 
     __tablename__ = "workstation_assets"
-    __table_args__ = (_of_asset(),)
+    __table_args__ = (part_of("assets", "asset_id"),)
 
 
 class ServerAsset(TenantOwned, Extension, Base):
     """Extension of an asset of type server."""
 
     __tablename__ = "server_assets"
-    __table_args__ = (_of_asset(),)
+    __table_args__ = (part_of("assets", "asset_id"),)
 
 
 class AssetChange(TenantOwned, Base):
     """One field that changed: what it was, what it became, and why (`cause`: a sync run's id or a person)."""
 
     __tablename__ = "asset_changes"
-    __table_args__ = (_of_asset(), Index(None, "tenant_id", "asset_id", "changed_at"))
+    __table_args__ = (part_of("assets", "asset_id"), Index(None, "tenant_id", "asset_id", "changed_at"))
 
     change_id: Mapped[UUID] = mapped_column(primary_key=True, default=new_id)
     asset_id: Mapped[UUID]

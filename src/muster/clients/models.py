@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import datetime
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, TenantOwned, new_id, of_tenant
+from muster.db.types import Base, TenantOwned, new_id, of_tenant, part_of
 
 
 class Client(TenantOwned, Base):
@@ -28,9 +28,7 @@ class Contact(TenantOwned, Base):
 
     __tablename__ = "contacts"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"], ondelete="CASCADE"
-        ),
+        part_of("clients", "client_id"),
         UniqueConstraint("tenant_id", "client_id", "contact_id"),
     )
 

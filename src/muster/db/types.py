@@ -74,6 +74,14 @@ def of_tenant() -> ForeignKeyConstraint:
     return ForeignKeyConstraint(["tenant_id"], ["tenants.tenant_id"], ondelete="CASCADE")
 
 
+def part_of(table: str, key: str, *, by: str | None = None) -> ForeignKeyConstraint:
+    """For rows that go with the one of a table that their `key` names (in the column `by`, where it is called
+    otherwise). Together with the tenant, so that the database refuses a mix.
+    """
+    columns = ["tenant_id", by or key]
+    return ForeignKeyConstraint(columns, [f"{table}.tenant_id", f"{table}.{key}"], ondelete="CASCADE")
+
+
 def tenant_tables() -> list[Table]:
     """Every table whose rows belong to a tenant, each after those that it refers to."""
     owned = {mapper.local_table for mapper in Base.registry.mappers if issubclass(mapper.class_, TenantOwned)}

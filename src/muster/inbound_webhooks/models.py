@@ -6,18 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, TenantOwned, new_id
-
-
-def _of_integration() -> ForeignKeyConstraint:
-    return ForeignKeyConstraint(
-        ["tenant_id", "integration_id"],
-        ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-        ondelete="CASCADE",
-    )
+from muster.db.types import Base, TenantOwned, new_id, part_of
 
 
 class WebhookReceipt(TenantOwned, Base):
@@ -30,7 +22,7 @@ class WebhookReceipt(TenantOwned, Base):
 
     __tablename__ = "webhook_receipts"
     __table_args__ = (
-        _of_integration(),
+        part_of("rmm_integrations", "integration_id"),
         Index(
             None,
             "tenant_id",
@@ -71,7 +63,7 @@ class WebhookEndpoint(TenantOwned, Base):
     """
 
     __tablename__ = "webhook_endpoints"
-    __table_args__ = (_of_integration(),)
+    __table_args__ = (part_of("rmm_integrations", "integration_id"),)
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     created_at: Mapped[datetime]

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, UniqueConstraint
+from sqlalchemy import UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import SECRET, Base, TenantOwned, new_id, of_tenant
+from muster.db.types import SECRET, Base, TenantOwned, new_id, of_tenant, part_of
 
 
 class Integration(TenantOwned, Base):
@@ -46,13 +46,7 @@ class Credential(TenantOwned, Base):
     """One sealed secret of an integration. `last_four` is all that is ever shown of it."""
 
     __tablename__ = "rmm_integration_credentials"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__ = (part_of("rmm_integrations", "integration_id"),)
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     name: Mapped[str] = mapped_column(primary_key=True)

@@ -9,7 +9,7 @@ from uuid import UUID
 from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, TenantOwned
+from muster.db.types import Base, TenantOwned, part_of
 
 
 class OrganizationMapping(TenantOwned, Base):
@@ -21,11 +21,7 @@ class OrganizationMapping(TenantOwned, Base):
 
     __tablename__ = "rmm_organization_mappings"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("rmm_integrations", "integration_id"),
         ForeignKeyConstraint(["tenant_id", "client_id"], ["clients.tenant_id", "clients.client_id"]),
         ForeignKeyConstraint(
             ["tenant_id", "client_id", "default_contact_id"],
@@ -59,14 +55,8 @@ class ExternalEntityMapping(TenantOwned, Base):
 
     __tablename__ = "tenant_external_entity_mappings"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
+        part_of("rmm_integrations", "integration_id"),
+        part_of("assets", "asset_id"),
         Index(None, "tenant_id", "asset_id"),
         Index(
             None,

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import SECRET, Base, JsonType, TenantOwned, new_id, of_tenant
+from muster.db.types import SECRET, Base, JsonType, TenantOwned, new_id, of_tenant, part_of
 
 
 class WebhookSubscription(TenantOwned, Base):
@@ -46,11 +46,7 @@ class WebhookDelivery(TenantOwned, Base):
 
     __tablename__ = "webhook_deliveries"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "subscription_id"],
-            ["webhook_subscriptions.tenant_id", "webhook_subscriptions.subscription_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("webhook_subscriptions", "subscription_id"),
         UniqueConstraint("tenant_id", "subscription_id", "event_id"),
         Index(
             None,

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index, text
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, TenantOwned
+from muster.db.types import Base, TenantOwned, part_of
 
 # A query must say it in these words, not with parameters, or SQLite does not use the index below.
 CAN_BE_DUE = "enabled AND next_run_at IS NOT NULL"
@@ -26,11 +26,7 @@ class Schedule(TenantOwned, Base):
 
     __tablename__ = "sync_schedules"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("rmm_integrations", "integration_id"),
         # What the tick looks for, over all tenants.
         Index(
             "ix_sync_schedules_due",

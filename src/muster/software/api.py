@@ -23,7 +23,7 @@ from muster.software.filters import ChangeQuery, MachineQuery, TitleQuery
 from muster.software.listing import ChangeRow, InstallRow, SoftwareListing, TitleSheet
 from muster.software.schemas import AssetSoftware, TitleView
 from muster.software.service import SoftwareCatalog
-from muster.web.filters import TEXT_LIMIT
+from muster.web.filters import TEXT_LIMIT, as_in_address
 from muster.web.paging import Limit, Offset
 
 Meant = Literal["below", "at_most", "is", "at_least", "above"]
@@ -67,7 +67,7 @@ def provide_titles(
 ) -> TitleQuery:
     """The filters of a search; read as the page reads its address, so that the same comes of both."""
     given = {"q": q, "publisher": publisher, "version": version, "op": op, "client": client, "sort": sort}
-    return filters.titles(_items(request, given))
+    return filters.titles(as_in_address(given, request.query_params.multi_items()))
 
 
 def provide_machines(
@@ -82,7 +82,7 @@ def provide_machines(
 ) -> MachineQuery:
     """The filters of a title's installs, as for titles."""
     given = {"version": version, "op": op, "exact": exact, "client": client, "sort": sort}
-    return filters.machines(_items(request, given), software_id)
+    return filters.machines(as_in_address(given, request.query_params.multi_items()), software_id)
 
 
 def provide_changes(
@@ -96,7 +96,7 @@ def provide_changes(
 ) -> ChangeQuery:
     """The filters of changes, as for titles."""
     given = {"kind": kind, "days": days, "client": client, "title": title, "asset": asset}
-    return filters.changes(_items(request, given), clock.now())
+    return filters.changes(as_in_address(given, request.query_params.multi_items()), clock.now())
 
 
 @get(
@@ -205,10 +205,3 @@ async def asset_software(
 
 
 ROUTES: list[BaseRouteHandler] = [title_list, title_get, machine_list, change_list, asset_software]
-
-
-def _items(request: Request[Actor, Any, Any], given: dict[str, Any]) -> list[tuple[str, str]]:
-    """What is given, and what nobody knows, to be refused."""
-    known = {*given, "limit", "offset"}
-    items = [(name, str(value)) for name, value in given.items() if value is not None]
-    return items + [(name, value) for name, value in request.query_params.multi_items() if name not in known]

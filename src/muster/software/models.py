@@ -9,10 +9,10 @@ from __future__ import annotations
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, Index, UniqueConstraint, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, ByCodePoint, TenantOwned, new_id, of_tenant
+from muster.db.types import Base, ByCodePoint, TenantOwned, new_id, of_tenant, part_of
 
 
 class SoftwareTitle(TenantOwned, Base):
@@ -40,11 +40,7 @@ class SoftwareVersion(TenantOwned, Base):
 
     __tablename__ = "software_versions"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "software_id"],
-            ["software_catalog.tenant_id", "software_catalog.software_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("software_catalog", "software_id"),
         UniqueConstraint("tenant_id", "software_id", "version"),
         Index(None, "tenant_id", "software_id", "version_key", "version_id"),
     )
@@ -66,14 +62,8 @@ class InstalledSoftware(TenantOwned, Base):
 
     __tablename__ = "asset_software"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "version_id"],
-            ["software_versions.tenant_id", "software_versions.version_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("assets", "asset_id"),
+        part_of("software_versions", "version_id"),
         # It has all that counting takes; SQLite looks at `removed_at` even where the index tells it.
         Index(
             "ix_asset_software_present",
@@ -115,14 +105,8 @@ class SoftwareReported(TenantOwned, Base):
 
     __tablename__ = "software_reports"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("assets", "asset_id"),
+        part_of("rmm_integrations", "integration_id"),
         Index(None, "tenant_id", "integration_id"),
     )
 
@@ -140,13 +124,7 @@ class SoftwareReading(TenantOwned, Base):
     """When an integration's software was last read whole; not to be in that answer means not to report."""
 
     __tablename__ = "software_readings"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__ = (part_of("rmm_integrations", "integration_id"),)
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     read_at: Mapped[datetime]
@@ -159,14 +137,8 @@ class SoftwareChange(TenantOwned, Base):
 
     __tablename__ = "software_changes"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "version_id"],
-            ["software_versions.tenant_id", "software_versions.version_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("assets", "asset_id"),
+        part_of("software_versions", "version_id"),
         # It has the order of the list, and all that counting takes.
         Index("ix_software_changes_listed", "tenant_id", "changed_at", "change_id", "kind", "asset_id"),
         Index(None, "tenant_id", "asset_id", "changed_at"),

@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import BigInteger, ForeignKeyConstraint, Index, text
+from sqlalchemy import BigInteger, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, JsonType, TenantOwned, new_id
+from muster.db.types import Base, JsonType, TenantOwned, new_id, part_of
 
 
 class SyncRun(TenantOwned, Base):
@@ -22,11 +22,7 @@ class SyncRun(TenantOwned, Base):
 
     __tablename__ = "sync_runs"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
+        part_of("rmm_integrations", "integration_id"),
         Index(
             "uq_sync_runs_running",
             "tenant_id",
@@ -71,13 +67,7 @@ class SyncRefresh(TenantOwned, Base):
     """A device that is to be read anew, asked for since an event of it; the row goes once it was read."""
 
     __tablename__ = "sync_refreshes"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "integration_id"],
-            ["rmm_integrations.tenant_id", "rmm_integrations.integration_id"],
-            ondelete="CASCADE",
-        ),
-    )
+    __table_args__ = (part_of("rmm_integrations", "integration_id"),)
 
     integration_id: Mapped[UUID] = mapped_column(primary_key=True)
     device_id: Mapped[str] = mapped_column(primary_key=True)
@@ -88,11 +78,7 @@ class SyncRunEntry(TenantOwned, Base):
     """What a run did, or could not do, to one item, and why. `entry_number` counts within the run."""
 
     __tablename__ = "sync_run_entries"
-    __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "run_id"], ["sync_runs.tenant_id", "sync_runs.run_id"], ondelete="CASCADE"
-        ),
-    )
+    __table_args__ = (part_of("sync_runs", "run_id"),)
 
     run_id: Mapped[UUID] = mapped_column(primary_key=True)
     entry_number: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)

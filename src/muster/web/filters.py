@@ -22,6 +22,23 @@ _SPAN = re.compile(r"(within|older)-([1-9][0-9]{0,3})")
 _ORDERING = ("sort", "page", "rows")
 
 
+def as_in_address(
+    given: Mapping[str, object], sent: Iterable[tuple[str, str]], *, known: Iterable[str] = ()
+) -> list[tuple[str, str]]:
+    """What a program asks a list for, as the page's address says it, so that the same comes of both. `given`
+    are the values that were understood, a list for several of one name; `known` is what else may have been
+    `sent`. What nobody knows is in it too, to be refused.
+    """
+    items = [
+        (name, str(each))
+        for name, value in given.items()
+        for each in (value if isinstance(value, list) else [value])
+        if each is not None
+    ]
+    known = {*given, *known, "limit", "offset"}
+    return items + [(name, value) for name, value in sent if name not in known]
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """A filter: its name in the address and on the screen. With `several` it takes more than one value."""

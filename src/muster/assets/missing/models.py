@@ -6,10 +6,10 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ForeignKeyConstraint, Index
+from sqlalchemy import Index
 from sqlalchemy.orm import Mapped, mapped_column
 
-from muster.db.types import Base, TenantOwned
+from muster.db.types import Base, TenantOwned, part_of
 
 
 class AssetLink(TenantOwned, Base):
@@ -19,12 +19,8 @@ class AssetLink(TenantOwned, Base):
 
     __tablename__ = "asset_links"
     __table_args__ = (
-        ForeignKeyConstraint(
-            ["tenant_id", "asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
-        ForeignKeyConstraint(
-            ["tenant_id", "merged_asset_id"], ["assets.tenant_id", "assets.asset_id"], ondelete="CASCADE"
-        ),
+        part_of("assets", "asset_id"),
+        part_of("assets", "asset_id", by="merged_asset_id"),
         Index(None, "tenant_id", "asset_id"),
     )
 
